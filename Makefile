@@ -1,0 +1,10 @@
+# Each command sets up what it needs; `python tools/course.py` does the same without make.
+PYTHON ?= python3
+COMMANDS := serve test lab build atlas bench notebooks frontend clean
+
+.PHONY: help $(COMMANDS)
+help:
+	@$(PYTHON) tools/course.py || true
+
+$(COMMANDS):
+	@$(PYTHON) tools/course.py $@

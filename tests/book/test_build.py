@@ -1,0 +1,83 @@
+"""The book builds without a warning, and plain Sphinx makes the same book of it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from toc import EVERY, LESSONS
+
+from tools import book as building
+from tools.environment import ROOT
+
+BIN = Path(sys.executable).parent
+
+
+def article(page: Path) -> str:
+    text = page.read_text(encoding="utf-8")
+    match = re.search(r'<article class="bd-article">.*</article>', text, re.DOTALL)
+    assert match, f"{page} has no article"
+    return match[0]
+
+
+def sphinx(source: Path, out: Path) -> subprocess.CompletedProcess:
+    command = [BIN / "sphinx-build", "-W", "-n", "--keep-going", "-q", source, out]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_every_page_is_there(book):
+    assert [page for page in EVERY if not (book / page).exists()] == []
+    assert (book / "index.html").exists()
+
+
+def test_plain_sphinx_makes_the_same_book(book, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in (*building.INPUTS, "_config.yml"):
+        path = ROOT / name
+        if path.is_dir() and name != "vgplib":
+            shutil.copytree(path, source / name)
+        elif path.is_file():
+            shutil.copy(path, source)
+    config = [BIN / "jupyter-book", "config", "sphinx", source]
+    subprocess.run(config, check=True, capture_output=True)
+
+    built = sphinx(source, tmp_path / "html")
+
+    assert built.returncode == 0, built.stderr
+    for page in LESSONS:
+        assert article(tmp_path / "html" / page) == article(book / page), page
+
+
+@pytest.mark.parametrize(
+    ("formula", "fails"), [("$a^2 + b^2$", False), (r"$\nosuchthing$", True), ("$x_{$", True)]
+)
+def test_a_formula_that_cannot_be_shown_fails_the_build(tmp_path, formula, fails):
+    conf = """
+        extensions = ["myst_parser", "sphinx_book_theme", "vgplib.lesson.book"]
+        html_theme = "sphinx_book_theme"
+        html_math_renderer = "mathml"
+        myst_enable_extensions = ["dollarmath"]
+    """
+    (tmp_path / "conf.py").write_text("\n".join(map(str.strip, conf.splitlines())))
+    (tmp_path / "index.md").write_text(f"# A page\n\n{formula}\n")
+
+    built = sphinx(tmp_path, tmp_path / "html")
+
+    assert (built.returncode != 0) == fails, built.stderr
+    assert ("cannot convert the formula" in built.stderr) == fails
+    assert ("index.md:3" in built.stderr) == fails
+
+
+def test_the_repository_has_the_files_that_a_visitor_looks_for():
+    expected = {
+        *("README.md", "LICENSE", "LICENSE-TEXT.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+        *("CITATION.cff", "Makefile", "pyproject.toml", "requirements.txt", ".gitignore"),
+        *("_config.yml", "_toc.yml", "intro.md", "references.bib"),
+        *("appendix", "benchmarks", "chapters", "quizzes", "tests", "tools", "vgplib"),
+    }
+    assert expected <= {path.name for path in ROOT.iterdir()}
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)

@@ -1,0 +1,145 @@
+"""Every page works alone: no network, no errors, no dead links, light and dark, for everyone."""
+
+import json
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from toc import EVERY, LESSONS
+
+from benchmarks import pages as weight
+
+AXE = Axe()
+
+
+@pytest.fixture(params=["http", "file"])
+def address(request, book: Path) -> str:
+    """Where the book is: on a server, or as files that were opened."""
+    return request.getfixturevalue("site") if request.param == "http" else book.as_uri()
+
+
+@pytest.mark.parametrize("page", EVERY)
+def test_a_page_asks_for_nothing_from_elsewhere_and_has_no_errors(browser, address, page):
+    tab = browser.new_page()
+    asked, wrong = [], []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("requestfailed", lambda request: wrong.append(f"not loaded: {request.url}"))
+    tab.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on(
+        "console",
+        lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None,
+    )
+    tab.goto(f"{address}/{page}", wait_until="networkidle")
+    tab.close()
+
+    outside = [url for url in asked if not url.startswith((address, "data:", "blob:"))]
+    assert outside == []
+    assert wrong == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("page", EVERY)
+def test_a_page_is_accessible(browser, site, page, theme):
+    context = browser.new_context(color_scheme=theme, reduced_motion="reduce")
+    tab = context.new_page()
+    tab.goto(f"{site}/{page}", wait_until="networkidle")
+    assert tab.evaluate("document.documentElement.dataset.theme") == theme
+    found = AXE.run(tab).response["violations"]
+    context.close()
+
+    serious = [
+        f"{rule['id']}: {rule['help']}\n" + "\n".join(node["html"] for node in rule["nodes"])
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+    ]
+    assert serious == [], "\n\n".join(serious)
+
+
+@pytest.mark.parametrize("page", LESSONS)
+def test_a_page_fits_a_phone(browser, site, page):
+    context = browser.new_context(viewport={"width": 380, "height": 800})
+    tab = context.new_page()
+    tab.goto(f"{site}/{page}", wait_until="networkidle")
+    width = tab.evaluate("document.documentElement.scrollWidth")
+    context.close()
+    assert width <= 380
+
+
+def targets(soup: BeautifulSoup) -> set[str]:
+    """Every address that a page names: in its elements, and in the data of benches and quizzes."""
+    found = {tag[name] for name in ("href", "src") for tag in soup.find_all(attrs={name: True})}
+
+    def walk(value) -> None:
+        if isinstance(value, dict):
+            if isinstance(value.get("href"), str):
+                found.add(value["href"])
+            value = list(value.values())
+        for child in value if isinstance(value, list) else []:
+            walk(child)
+
+    for state in soup.find_all("script", class_="vgp-state"):
+        walk(json.loads(state.string))
+    return found
+
+
+def test_links_within_the_book_lead_somewhere(book):
+    soups = {
+        path.relative_to(book).as_posix(): BeautifulSoup(path.read_text("utf-8"), "html.parser")
+        for path in book.rglob("*.html")
+    }
+    names = {
+        page: {tag[key] for key in ("id", "name") for tag in soup.find_all(attrs={key: True})}
+        for page, soup in soups.items()
+    }
+    dead = []
+    for page in EVERY:
+        for target in targets(soups[page]):
+            parts = urlsplit(urljoin(f"//book/{page}", target))
+            path = unquote(parts.path).lstrip("/")
+            place = unquote(parts.fragment).split("?")[0]
+            if parts.scheme or parts.netloc != "book":
+                continue
+            if not (book / path).is_file() or (place and place not in names.get(path, ())):
+                dead.append(f"{page} -> {target}")
+    assert dead == []
+
+
+@pytest.mark.parametrize("page", LESSONS)
+def test_a_first_visit_is_light(browser, site, book, page):
+    sizes = weight.weigh(browser, site, book, page)
+    assert weight.rest(sizes) <= weight.LIMIT, sizes
+
+
+def test_search_finds_a_page(browser, site):
+    tab = browser.new_page()
+    tab.goto(f"{site}/{LESSONS[0]}")
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("gradients")
+    tab.keyboard.press("Enter")
+    tab.locator("#search-results li a").first.wait_for()
+    tab.close()
+
+
+def test_the_theme_button_changes_the_theme(browser, site):
+    tab = browser.new_page(color_scheme="light")
+    tab.goto(f"{site}/{LESSONS[0]}")
+    tab.get_by_role("button", name="Color mode").click()
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    tab.reload()
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    tab.close()
+
+
+@pytest.mark.parametrize("width", [1280, 380])
+def test_the_list_of_chapters_opens_and_closes(browser, site, width):
+    tab = browser.new_page(viewport={"width": width, "height": 800})
+    tab.goto(f"{site}/{LESSONS[1]}")
+    chapters = tab.get_by_role("navigation", name="Main")
+    wide = width > 1000
+    assert chapters.is_visible() == wide
+    tab.locator(".bd-header-article .primary-toggle").click()
+    chapters.wait_for(state="hidden" if wide else "visible")
+    tab.close()

@@ -1,0 +1,121 @@
+"""What is drawn, for every setting of every grid; and what the figures under the chart say."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import vgplib as vgp
+from vgplib.experiments import look, reading
+from vgplib.experiments.view import figures, number
+
+EXPERIMENTS = vgp.experiments.EXPERIMENTS
+
+
+@pytest.mark.parametrize("name", sorted(EXPERIMENTS))
+def test_every_setting_of_the_grid_can_be_drawn(name):
+    exp = EXPERIMENTS[name]
+    shown = set()
+    for settings in exp.grid():
+        frame = look(exp, settings).to_json()
+        text = json.dumps(frame, allow_nan=False)
+        shown.add(text)
+        low, high = frame["y"]["domain"]
+        assert low < high
+        assert not frame["y"].get("log") or low > 0
+        for series in frame["series"]:
+            assert len(series["x"]) == len(series["y"]) >= 1
+            assert ("low" in series) == ("high" in series)
+        assert len(frame["readouts"]) == 3
+        assert all(r["text"] for r in frame["readouts"])
+    assert len(shown) > 0.9 * exp.size(), "most settings must look different from one another"
+
+
+@pytest.mark.parametrize("name", sorted(EXPERIMENTS))
+def test_every_control_changes_what_the_reader_sees(name):
+    exp = EXPERIMENTS[name]
+    start = exp.check({})
+    for control in exp.controls:
+        seen = {
+            json.dumps(look(exp, {**start, control.name: v}).to_json()) for v in control.values
+        }
+        assert len(seen) == len(control.values), f"{control.name} has values that look the same"
+
+
+@pytest.mark.parametrize("name", sorted(EXPERIMENTS))
+def test_a_random_curve_stands_on_at_least_five_seeds(name):
+    exp = EXPERIMENTS[name]
+    runs = [exp.run(**exp.check({}), seed=seed) for seed in (0, 1)]
+    random = any(not np.array_equal(runs[0][k], runs[1][k]) for k in runs[0].data_vars)
+    assert exp.seeds >= 5 if random else exp.seeds == 1
+
+
+@pytest.mark.parametrize("name", sorted(EXPERIMENTS))
+def test_a_run_leaves_the_global_random_state_alone(name):
+    import torch
+
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    vgp.run(name)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_readouts_are_those_of_the_bench():
+    kept, ratio, verdict = vgp.readouts("chain", slope=0.5, weight=1.0, hops=10)
+    assert kept.value == 0.5
+    assert ratio.value == pytest.approx(0.5**10, rel=1e-4)
+    assert verdict.text == "Vanished"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (0.0, "Vanished: exactly 0"),
+        (1e-9, "Vanished"),
+        (0.01, "Fading"),
+        (1.0, "Healthy"),
+        (100.0, "Growing"),
+        (1e9, "Exploded"),
+        (math.inf, "Not finite"),
+        (math.nan, "Not finite"),
+    ],
+)
+def test_the_verdict_for_each_kind_of_ratio(ratio, said):
+    assert reading.verdict(ratio).text == said
+
+
+@given(st.floats(0.01, 10), st.integers(2, 60))
+def test_the_factor_per_layer_to_the_power_of_the_hops_is_the_ratio(factor, layers):
+    profile = factor ** np.arange(layers, 0, -1.0)
+    kept = reading.kept_per_layer(profile)
+    assert kept ** (layers - 1) == pytest.approx(profile[0] / profile[-1], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.2364, "0.24"),
+        (14.2, "14"),
+        (4.9e-19, "4.9 × 10⁻¹⁹"),
+        (123456.0, "1.2 × 10⁵"),
+        (0.0, "0"),
+        (1.0, "1.0"),
+        (-0.338, "-0.34"),
+        (0.0996, "0.10"),
+        (math.inf, "not finite"),
+    ],
+)
+def test_numbers_as_a_reader_likes_them(value, text):
+    assert figures(value) == text
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_numbers_survive_json(value):
+    kept = json.loads(json.dumps(number(value), allow_nan=False))
+    if math.isfinite(value):
+        assert float(kept) == pytest.approx(value, rel=5e-3, abs=1e-300)
+    else:
+        assert str(float(kept)) == str(value)

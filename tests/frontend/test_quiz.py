@@ -1,0 +1,196 @@
+"""A quiz: its four types of question, and the progress that it keeps."""
+
+from __future__ import annotations
+
+import json
+
+import pages
+import pytest
+
+STORE = "localStorage.getItem('vgp-progress')"
+
+
+@pytest.fixture
+def page(show):
+    return show(pages.quiz())
+
+
+def question(page, number):
+    return page.get_by_role("group", name=f"Question {number} of 4.")
+
+
+def answer(page, number, text):
+    part = question(page, number)
+    part.get_by_role("textbox").fill(text)
+    part.get_by_role("button", name="Check").click()
+    return part.locator("> .vgp-feedback").inner_text()
+
+
+def score(page):
+    return page.locator(".vgp-score").inner_text()
+
+
+def stored(page):
+    return json.loads(page.evaluate(STORE))
+
+
+def test_one_choice_is_answered_at_once_under_the_option(page):
+    first = question(page, 1)
+    first.get_by_role("radio").nth(0).check()
+    option = first.locator("label").nth(0)
+    assert first.get_by_text("Not yet: that adds the factors.").is_visible()
+    assert "vgp-wrong" in option.get_attribute("class")
+    first.get_by_role("radio").nth(1).check()
+    assert first.get_by_text("Right: 0.23 to the 20th.").is_visible()
+    assert first.get_by_text("Not yet").count() == 0
+    assert score(page) == "1 of 4 answered right"
+
+
+def test_several_choices_are_checked_together(page):
+    second = question(page, 2)
+    boxes = second.get_by_role("checkbox")
+    check = second.get_by_role("button", name="Check")
+    check.click()
+    assert second.get_by_text("Choose at least one.").is_visible()
+    boxes.nth(0).check()
+    assert second.get_by_text("Right").count() == 0
+    check.click()
+    assert second.get_by_text("Right: each layer multiplies by it.").is_visible()
+    assert second.get_by_text("Not yet: 1 of 2 found.").is_visible()
+    boxes.nth(1).check()
+    boxes.nth(2).check()
+    check.click()
+    assert second.get_by_text("Not yet: it scales the step, not the signal.").is_visible()
+    assert second.get_by_text("Not yet: 2 of 2 found, and not all you chose belong.").is_visible()
+    assert score(page) == "0 of 4 answered right"
+    boxes.nth(1).uncheck()
+    check.click()
+    assert second.get_by_text("Right: these are all of them.").is_visible()
+    assert score(page) == "1 of 4 answered right"
+
+
+def test_a_number_can_be_written_as_people_write_it(page):
+    for text in ["1.7e-13", "1.7*10^-13", "1.7 × 10⁻¹³", "1.7·10^(-13)", "0.00000000000017"]:
+        assert answer(page, 3, "0") == "Not yet: use 0.23 ** 20."
+        assert answer(page, 3, text) == "Right: well computed.", text
+
+
+def test_a_number_is_judged_by_the_first_answer_that_fits(page):
+    for text, said in [
+        ("1.75e-13", "Right: well computed."),  # within the tolerance
+        ("1.9e-13", "Not yet: use 0.23 ** 20."),
+        ("4.6", "Not yet: you added."),
+        ("-1", "Not yet: use 0.23 ** 20."),
+        ("a lot", "Write a number, such as 0.001, 1e-3 or 10^-3."),
+        ("", "Write a number, such as 0.001, 1e-3 or 10^-3."),
+    ]:
+        assert answer(page, 3, text) == said, text
+
+
+def test_a_word_is_judged(page):
+    for text, said in [
+        ("relu", "Right: its slope is 1 there."),
+        ("tanh", "Not yet: look at the gallery."),
+        ("  ReLU ", "Right: its slope is 1 there."),
+        ("", "Write an answer first."),
+    ]:
+        assert answer(page, 4, text) == said, text
+
+
+def test_the_keyboard_alone_can_do_a_quiz(page):
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowDown")
+    assert page.get_by_text("Right: 0.23 to the 20th.").is_visible()
+    question(page, 3).get_by_role("textbox").focus()
+    page.keyboard.type("1.7e-13")
+    page.keyboard.press("Enter")
+    assert score(page) == "2 of 4 answered right"
+
+
+def test_feedback_is_announced(page):
+    question(page, 1).get_by_role("radio").nth(0).check()
+    live = page.locator("[aria-live=polite]").filter(has_text="that adds the factors")
+    assert live.count() == 1
+
+
+def test_hint_links_and_mathematics(page):
+    first = question(page, 1).locator("xpath=..")
+    first.get_by_text("Hint").click()
+    assert first.get_by_text("Multiply, twenty times.").is_visible()
+    link = first.get_by_role("link", name="Experiment 2.1")
+    assert link.get_attribute("href") == "#error-signal?depth=20"
+    names = page.evaluate("[...document.querySelectorAll('math *')].map((e) => e.namespaceURI)")
+    assert names == ["http://www.w3.org/1998/Math/MathML"] * 3
+
+
+def test_progress_is_kept_in_the_browser_and_restored(page):
+    question(page, 1).get_by_role("radio").nth(1).check()
+    answer(page, 4, "tanh")
+    expected = {
+        "left": {"choice": 1, "right": True},
+        "word": {"choice": "tanh", "right": False},
+    }
+    assert stored(page) == {"version": 1, "answers": {"02-causes": expected}}
+    page.reload()
+    assert score(page) == "1 of 4 answered right"
+    assert question(page, 1).get_by_text("Right: 0.23 to the 20th.").is_visible()
+    assert question(page, 4).get_by_role("textbox").input_value() == "tanh"
+
+
+def test_progress_can_be_exported_imported_and_reset(page, tmp_path):
+    question(page, 1).get_by_role("radio").nth(1).check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export progress").click()
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    assert json.loads(path.read_text()) == stored(page)
+
+    page.get_by_role("button", name="Reset this quiz").click()
+    assert score(page) == "0 of 4 answered right"
+    assert page.get_by_text("Right:").count() == 0
+    assert page.get_by_role("radio", checked=True).count() == 0
+
+    page.locator("input[type=file]").set_input_files(path)
+    page.get_by_text("Progress imported.").wait_for()
+    assert score(page) == "1 of 4 answered right"
+    assert question(page, 1).get_by_role("radio").nth(1).is_checked()
+
+
+def test_a_file_without_progress_changes_nothing(page, tmp_path):
+    question(page, 1).get_by_role("radio").nth(1).check()
+    path = tmp_path / "other.json"
+    path.write_text('{"version": 1, "answers": {"02-causes": {"left": 3}}}')
+    page.locator("input[type=file]").set_input_files(path)
+    page.get_by_text("This file holds no progress.").wait_for()
+    assert score(page) == "1 of 4 answered right"
+
+
+def test_a_damaged_store_is_set_aside(page):
+    later = '{"version": 7, "answers": {}}'
+    for damage in ["{oops", "null", "[]", later, '{"version":1,"answers":{"a":[1]}}']:
+        page.evaluate("(text) => localStorage.setItem('vgp-progress', text)", damage)
+        page.reload()
+        assert page.get_by_text("It was set aside.").is_visible()
+        assert page.evaluate("localStorage.getItem('vgp-progress-damaged')") == damage
+    question(page, 1).get_by_role("radio").nth(1).check()
+    assert score(page) == "1 of 4 answered right"
+    assert stored(page)["answers"]["02-causes"]["left"]["right"] is True
+
+
+def test_answers_to_questions_that_have_changed_are_passed_over(page):
+    old = {"left": {"choice": 17, "right": False}, "gone": {"choice": "x", "right": True}}
+    store = json.dumps({"version": 1, "answers": {"02-causes": old}})
+    page.evaluate("(text) => localStorage.setItem('vgp-progress', text)", store)
+    page.reload()
+    assert score(page) == "0 of 4 answered right"
+    assert page.get_by_role("radio", checked=True).count() == 0
+
+
+def test_a_browser_that_stores_nothing_can_still_do_the_quiz(show):
+    blocked = """Object.defineProperty(window, "localStorage", {
+      get() { throw new DOMException("blocked", "SecurityError"); } });"""
+    page = show(pages.quiz(), before=blocked)
+    question(page, 1).get_by_role("radio").nth(1).check()
+    answer(page, 4, "ReLU")
+    assert score(page) == "2 of 4 answered right"

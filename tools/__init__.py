@@ -1,0 +1,1 @@
+"""The course's commands; see course.py."""

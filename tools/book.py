@@ -1,0 +1,112 @@
+"""Building the book, and serving it on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from tools import environment
+from tools.environment import ROOT, Failure, show
+
+BUILD = ROOT / "_build"
+PAGES = BUILD / "html"
+STAMP = BUILD / "book-stamp"
+LOG = BUILD / "book.log"
+INPUTS = (
+    *("_config.yml", "_toc.yml", "intro.md", "references.bib", "requirements.txt"),
+    *("chapters", "quizzes", "appendix", "vgplib"),
+)
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def build() -> Path:
+    """Build the book where its inputs have changed; every warning is an error.
+
+    Returns:
+        The folder with the pages.
+
+    Raises:
+        Failure: The build failed; the message holds what Sphinx says.
+    """
+    wanted = environment.fingerprint(*(ROOT / name for name in INPUTS))
+    if STAMP.exists() and STAMP.read_text() == wanted:
+        print("    up to date")
+        return PAGES
+    STAMP.unlink(missing_ok=True)
+    shutil.rmtree(PAGES, ignore_errors=True)
+    BUILD.mkdir(exist_ok=True)
+    program = str(Path(environment.python()).with_name("jupyter-book"))
+    command = [program, "build", ".", "--all", "-n", "-W", "--keep-going"]
+    told: list[str] = []
+    with (
+        LOG.open("w", encoding="utf-8") as log,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment.variables() | {"PYTHONIOENCODING": "utf-8"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for raw in process.stdout:
+            line = _COLOURS.sub("", raw).rstrip()
+            log.write(f"{line}\n")
+            if match := re.search(r"([\w-]+)\.ipynb: Executing", line):
+                show(f"running {match[1]}")
+            elif (
+                re.search(r"\b(WARNING|ERROR|Error|Traceback)\b", line)
+                and "IPKernelApp" not in line
+            ):
+                told.append(line)
+    show(None)
+    if process.returncode:
+        raise Failure(
+            "\n".join([*(told or [line]), f"The book has problems, see above; all of it: {LOG}"])
+        )
+    STAMP.write_text(wanted)
+    return PAGES
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        """Say nothing: the terminal is for the reader."""
+
+    def end_headers(self) -> None:
+        """Let browsers ask again, so that a rebuilt page is seen."""
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+
+@contextlib.contextmanager
+def serving(folder: Path, port: int = 0) -> Iterator[str]:
+    """Serve a folder on this machine alone, in the background.
+
+    Args:
+        folder: What to serve.
+        port: 0 takes any free one; a taken one is replaced by a free one.
+
+    Yields:
+        The address, without a slash at its end.
+    """
+    handler = functools.partial(_Handler, directory=str(folder))
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError:
+        print(f"    port {port} is taken, so another one is used")
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()

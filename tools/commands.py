@@ -1,0 +1,152 @@
+"""What ``course.py`` can do: each command says its steps and how far it is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tools import book, browser, environment
+from tools.environment import BIN, ROOT, Failure
+
+FRONTEND = ROOT / "vgplib" / "lesson" / "frontend"
+PORT = 8000
+
+Step = tuple[str, Callable[[], object]]
+SET_UP: Step = ("Setting up Python", environment.ensure)
+BUILD: Step = ("Building the book", book.build)
+
+
+def serve() -> None:
+    """Set up, build the book, and serve it on this machine."""
+    _steps(SET_UP, BUILD)
+    with book.serving(book.PAGES, PORT) as address:
+        print(f"\nThe course is at {address}\nCtrl+C stops it.", flush=True)
+        while True:
+            time.sleep(3600)
+
+
+def build() -> None:
+    """Set up and build the book into _build/html."""
+    _steps(SET_UP, BUILD)
+    print(f"\nOpen {book.PAGES / 'index.html'}")
+
+
+def test() -> None:
+    """Set up and run every check and test."""
+    _steps(
+        SET_UP,
+        ("Looking for a browser", browser.ensure),
+        ("Checking style", _style),
+        ("Checking that the notebooks hold text alone", lambda: _notebooks("--check")),
+        ("Checking that the bundle is what its sources make", _check_bundle),
+        BUILD,
+        ("Running the tests", lambda: _python("-m", "pytest", "-n", "2", "--dist", "loadfile")),
+    )
+
+
+def lab() -> None:
+    """Set up and open the chapters in JupyterLab."""
+    _steps(SET_UP, ("Opening JupyterLab", lambda: _python("-m", "jupyter", "lab", "chapters")))
+
+
+def atlas() -> None:
+    """Set up and compute every experiment's atlas again."""
+    _steps(SET_UP, ("Computing the atlas", lambda: _python("-m", "vgplib.engine.atlas")))
+
+
+def bench() -> None:
+    """Set up and run the benchmarks."""
+    _steps(
+        SET_UP,
+        ("Looking for a browser", browser.ensure),
+        BUILD,
+        ("Measuring", lambda: _python("-m", "benchmarks")),
+    )
+
+
+def notebooks() -> None:
+    """Run the committed notebooks again and keep their text outputs."""
+    _steps(SET_UP, ("Running the notebooks", _notebooks))
+
+
+def frontend() -> None:
+    """Build the benches' script from its sources; for maintainers."""
+    _steps(SET_UP, ("Building the bundle", _bundle))
+
+
+def clean() -> None:
+    """Remove what the other commands made."""
+    for path in (environment.VENV, book.BUILD, FRONTEND / "node_modules"):
+        print(f"removing {path.relative_to(ROOT)}")
+        shutil.rmtree(path, ignore_errors=True)
+
+
+COMMANDS = (serve, test, lab, build, atlas, bench, notebooks, frontend, clean)
+
+
+def main(arguments: list[str]) -> None:
+    """Run one command by its name; without one, say which there are."""
+    known = {command.__name__: command for command in COMMANDS}
+    if len(arguments) != 1 or arguments[0] not in known:
+        lines = [f"  {name:10} {command.__doc__}" for name, command in known.items()]
+        raise SystemExit("\n".join(["python tools/course.py COMMAND", "", *lines]))
+    try:
+        known[arguments[0]]()
+    except Failure as failure:
+        raise SystemExit(f"\n{failure}") from None
+    except KeyboardInterrupt:
+        print("\nStopped.")
+
+
+def _steps(*steps: Step) -> None:
+    for number, (title, action) in enumerate(steps, start=1):
+        print(f"{number}/{len(steps)} {title} ...", flush=True)
+        action()
+
+
+def _run(command: list[str], folder: Path = ROOT) -> None:
+    result = subprocess.run(command, cwd=folder, env=environment.variables(), check=False)
+    if result.returncode:
+        raise Failure(f"This failed, see above: {' '.join(command)}")
+
+
+def _python(*arguments: str) -> None:
+    _run([environment.python(), *arguments])
+
+
+def _style() -> None:
+    _python("-m", "ruff", "format", "--check", "--quiet", ".")
+    _python("-m", "ruff", "check", "--quiet", ".")
+
+
+def _notebooks(*arguments: str) -> None:
+    _python("tools/notebooks.py", *arguments)
+
+
+def _bundle() -> None:
+    npm = shutil.which("npm", path=environment.variables()["PATH"])
+    if npm is None:
+        raise Failure(f"There is no npm, which {BIN} should hold; remove .venv and run this again.")
+    if not _is_installed():
+        _run([npm, "ci", "--no-audit", "--no-fund", "--silent"], FRONTEND)
+    _run([npm, "run", "--silent", "check"], FRONTEND)
+    _run([npm, "run", "--silent", "build"], FRONTEND)
+
+
+def _is_installed() -> bool:
+    done = FRONTEND / "node_modules" / ".package-lock.json"
+    return (
+        done.exists() and done.stat().st_mtime >= (FRONTEND / "package-lock.json").stat().st_mtime
+    )
+
+
+def _check_bundle() -> None:
+    before = environment.fingerprint(FRONTEND / "dist")
+    _bundle()
+    if environment.fingerprint(FRONTEND / "dist") != before:
+        raise Failure(
+            "dist/ was not built from these sources. It is now: look at the change and commit it."
+        )

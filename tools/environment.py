@@ -1,0 +1,134 @@
+"""The course's own Python: a virtual environment with the pinned packages."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+STAMP = VENV / "course-stamp"
+ROOM = 4_000_000_000  # bytes: PyTorch and what it needs, unpacked
+
+# What pip's last words mean, and what to do about it; the first that fits is said.
+CAUSES = (
+    (r"No space left|Errno 28", "The disk is full. Free some room, then run this again."),
+    (
+        r"NewConnectionError|ConnectTimeout|ConnectionError|name resolution|getaddrinfo|"
+        r"Network is unreachable|Max retries|ReadTimeout|ProxyError",
+        "The package index cannot be reached. Check the network, then run this again; "
+        "what is already there is kept.",
+    ),
+    (
+        r"No matching distribution|requires a different Python|Requires-Python",
+        "A pinned package does not exist for this Python and system; "
+        "Python 3.11 to 3.13 on 64-bit Linux, macOS or Windows is known to work.",
+    ),
+)
+
+
+class Failure(Exception):
+    """A command cannot go on; its message says what to do."""
+
+
+def python() -> str:
+    """The environment's Python, or the running one where there is no environment."""
+    path = BIN / ("python.exe" if os.name == "nt" else "python")
+    return str(path) if path.exists() else sys.executable
+
+
+def variables() -> dict[str, str]:
+    """The variables for commands that run in the environment: its tools come first."""
+    return {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def fingerprint(*paths: Path) -> str:
+    """A hash over files and over all the files in folders, names included."""
+    digest = hashlib.sha256()
+    for path in paths:
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.is_file() and not {"__pycache__", "node_modules"} & set(file.parts):
+                digest.update(file.relative_to(ROOT).as_posix().encode())
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def ensure() -> None:
+    """Make the environment, or leave it alone where it is up to date.
+
+    Raises:
+        Failure: No venv module, no room, or the packages cannot be installed.
+    """
+    wanted = fingerprint(ROOT / "requirements.txt", ROOT / "pyproject.toml")
+    if STAMP.exists() and STAMP.read_text() == wanted:
+        print("    ready")
+        return
+    STAMP.unlink(missing_ok=True)
+    if not (VENV / "pyvenv.cfg").exists():
+        _create()
+    pip = [python(), "-m", "pip", "install", "--disable-pip-version-check"]
+    _install([*pip, "-r", "requirements.txt"])
+    _install([*pip, "--no-deps", "--no-build-isolation", "-e", "."])
+    STAMP.write_text(wanted)
+
+
+def _create() -> None:
+    free = shutil.disk_usage(ROOT).free
+    if free < ROOM:
+        raise Failure(
+            f"There are {free / 1e9:.1f} GB free on this disk; the packages need {ROOM / 1e9:.0f}. "
+            "Free some room, then run this again."
+        )
+    if not all(map(importlib.util.find_spec, ("venv", "ensurepip"))):
+        raise Failure(
+            "This Python has no venv module. On Debian or Ubuntu: sudo apt-get install python3-venv"
+        )
+    result = subprocess.run(
+        [sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True
+    )
+    if result.returncode:
+        shutil.rmtree(VENV, ignore_errors=True)
+        raise Failure(f"The environment cannot be made:\n{result.stdout}{result.stderr}")
+
+
+def _install(command: list[str]) -> None:
+    """Run pip, show how far it is, and say in a sentence what went wrong."""
+    last: deque[str] = deque(maxlen=40)
+    seen = 0
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            last.append(line.rstrip())
+            if line.startswith("Collecting "):
+                seen += 1
+                show(f"{seen} packages: {line.split()[1]}")
+            elif line.startswith("Installing collected"):
+                show("unpacking; PyTorch takes a minute or two")
+    show(None)
+    if process.returncode:
+        words = "\n".join(last)
+        advice = next((text for pattern, text in CAUSES if re.search(pattern, words)), None)
+        raise Failure(f"{words}\n\n{advice or 'pip failed; its last words are above.'}")
+
+
+def show(state: str | None) -> None:
+    """Show a passing state on one line of a terminal; in a log, one line for each state."""
+    if not sys.stdout.isatty():
+        if state:
+            print(f"    {state}", flush=True)
+        return
+    width = shutil.get_terminal_size().columns - 1
+    print(
+        "\r" + f"    {state or ''}"[:width].ljust(width), end="\n" if not state else "", flush=True
+    )

@@ -1,0 +1,69 @@
+"""Vanishing and exploding gradients: measured, explained, shown.
+
+A lesson needs one import, ``import vgplib as vgp``, and these names:
+
+====================  ==============================================================
+``vgp.bench``         an experiment with controls, chart and verdict
+``vgp.quiz``          the questions of a chapter
+``vgp.claim``         a sentence that people repeat, with its measured verdict
+``vgp.measured``      a paragraph whose numbers come from the cell it stands in
+``vgp.objectives``    what a reader can do after a chapter
+``vgp.analogy``       a comparison, with where it breaks
+``vgp.meta``          the time and the counts under a chapter's title
+``vgp.short``         a chapter in under 150 words
+``vgp.in_a_notebook`` a live widget, with the picture that a static page shows
+``vgp.run``           an experiment, measured now by PyTorch, as ``xarray.Dataset``
+``vgp.readouts``      the three figures that a bench shows for a setting
+``vgp.atlas``         an experiment, measured ahead of time, as ``xarray.Dataset``
+``vgp.measure``       what each layer of a network passes back and forward
+``vgp.theory``        closed forms and mean-field theory
+``vgp.networks``      the networks, activations, initialisers and data of the lessons
+``vgp.figures``       a number as text, with a few significant digits
+====================  ==============================================================
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Name -> where it lives. Looked up on first use, so that ``import vgplib`` costs
+# little more than ``import torch``: charts, widgets and xarray load when needed.
+_HOMES = {
+    "bench": "vgplib.lesson.bench",
+    "quiz": "vgplib.lesson.quiz",
+    "claim": "vgplib.lesson.boxes",
+    "measured": "vgplib.lesson.boxes",
+    "objectives": "vgplib.lesson.boxes",
+    "analogy": "vgplib.lesson.boxes",
+    "short": "vgplib.lesson.boxes",
+    "meta": "vgplib.lesson.boxes",
+    "in_a_notebook": "vgplib.lesson.boxes",
+    "run": "vgplib.experiments",
+    "readouts": "vgplib.experiments",
+    "atlas": "vgplib.experiments",
+    "experiments": "vgplib.experiments",
+    "figures": "vgplib.experiments.view",
+    "measure": "vgplib.measures.layers",
+    "measure_time": "vgplib.measures.time",
+    "theory": "vgplib.measures.theory",
+    "networks": "vgplib.networks",
+}
+_MODULES = {"experiments", "theory", "networks"}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vgplib' has no attribute {name!r}; it has {__all__}")
+    module = importlib.import_module(_HOMES[name])
+    value = module if name in _MODULES else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

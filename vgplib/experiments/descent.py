@@ -1,0 +1,109 @@
+"""Gradient descent on real digits: what the learning rate, the depth and the slope do to it.
+
+Protocol: scikit-learn's bundled digits, 1400 for training; hidden layers 32 wide, Xavier
+initialisation, batches of 64, SGD with momentum 0.9, 150 steps, float32.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from vgplib.engine.experiment import Choice, Experiment, Slider
+from vgplib.experiments.reading import band
+from vgplib.experiments.view import Axis, Readout, Series, View, figures
+from vgplib.networks.data import digits
+from vgplib.networks.feedforward import FeedForward
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+WIDTH, BATCH, STEPS, EVERY = 32, 64, 150, 10
+GUESSING = math.log(10)  # the loss of the answer "each of ten digits is equally likely"
+
+
+def run(*, activation: str, depth: int, learning_rate: float, seed: int) -> xr.Dataset:
+    """One training run; the loss is over the whole training set, every tenth step."""
+    import xarray as xr
+
+    x, y, x_test, y_test = digits()
+    net = FeedForward(
+        x.shape[1], WIDTH, depth, activation, "xavier", outputs=10, seed=seed, dtype=torch.float32
+    )
+    optimizer = torch.optim.SGD(net.parameters(), lr=learning_rate, momentum=0.9)
+    order = torch.Generator().manual_seed(seed)
+    loss = nn.CrossEntropyLoss()
+
+    losses = []
+    for step in range(STEPS + 1):
+        if step % EVERY == 0:
+            with torch.no_grad():
+                losses.append(loss(net(x), y).item())
+        if step < STEPS:
+            batch = torch.randint(len(x), (BATCH,), generator=order)
+            optimizer.zero_grad()
+            loss(net(x[batch]), y[batch]).backward()
+            optimizer.step()
+    with torch.no_grad():
+        accuracy = (net(x_test).argmax(dim=1) == y_test).double().mean().item()
+    return xr.Dataset(
+        {"loss": ("step", losses), "accuracy": accuracy},
+        coords={"step": np.arange(0, STEPS + 1, EVERY)},
+    )
+
+
+def view(data: xr.Dataset, *, activation: str, depth: int, learning_rate: float) -> View:
+    """The training loss by step, with the loss of pure guessing as a line."""
+    del activation, depth, learning_rate
+    steps, runs = data["step"].values, data["loss"].values
+    last = float(np.median(runs[:, -1]))
+    accuracy = float(np.median(data["accuracy"].values))
+    if not np.isfinite(last) or last > 1.2 * GUESSING:
+        verdict = Readout("Verdict", "Diverges", tone="bad")
+    elif abs(last - GUESSING) < 0.05:
+        verdict = Readout("Verdict", "Stuck: no better than guessing", tone="bad")
+    elif last > 0.5:
+        verdict = Readout("Verdict", "Learns slowly", tone="warn")
+    else:
+        verdict = Readout("Verdict", "Learns", tone="good")
+    return View(
+        x=Axis("step", (0, STEPS), whole=True),
+        y=Axis("training loss", (0, 3)),
+        series=(
+            band("training loss", steps, runs),
+            Series("guessing (ln 10)", [0, STEPS], [GUESSING, GUESSING], role="theory"),
+        ),
+        readouts=(
+            Readout(f"Loss after {STEPS} steps", figures(last), last),
+            Readout("Test accuracy", f"{accuracy:.0%}", accuracy),
+            verdict,
+        ),
+    )
+
+
+EXPERIMENT = Experiment(
+    name="descent",
+    title="Gradient descent on real digits",
+    controls=(
+        Choice("activation", "Activation", {"tanh": "tanh", "sigmoid": "sigmoid", "relu": "ReLU"}),
+        Slider("depth", "Depth", (1, 2, 3, 5, 8), 1, "hidden layers", whole=True),
+        Slider(
+            "learning_rate",
+            "Learning rate",
+            (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0),
+            step=0.0001,
+            log=True,
+        ),
+    ),
+    start={"activation": "tanh", "depth": 2, "learning_rate": 0.01},
+    run=run,
+    view=view,
+    caption=(
+        "Cross-entropy over the 1400 training digits. Line: median of 5 seeds; band: their "
+        "range; dashed: the loss of guessing, ln 10."
+    ),
+)

@@ -1,0 +1,116 @@
+"""Where the error signal becomes exactly zero: the same network in three number formats.
+
+Protocol: 64 units a layer, Gaussian inputs, a batch of 8. Forward and backward pass are
+computed in the format itself; the dashed line is the same network in float64.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from vgplib.engine.experiment import Choice, Experiment, Slider
+from vgplib.experiments.reading import band, thin
+from vgplib.experiments.view import Axis, Readout, Series, View, figures
+from vgplib.measures.layers import measure
+from vgplib.measures.theory import number_format
+from vgplib.networks.data import gaussian
+from vgplib.networks.feedforward import FeedForward
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+WIDTH, BATCH = 64, 8
+
+
+def _signal(
+    number_format: str, activation: str, loss_scale: float, depth: int, seed: int
+) -> xr.DataArray:
+    dtype = getattr(torch, number_format)
+    net = FeedForward(WIDTH, WIDTH, depth, activation, "pytorch", seed=seed).to(dtype)
+    x = gaussian(BATCH, WIDTH, seed=1000 + seed).to(dtype)
+    v = gaussian(1, WIDTH, seed=2000 + seed).to(dtype)
+    data = measure(net, lambda model: loss_scale * (model(x) * v).sum(dim=1).mean())
+    return data["signal"].drop_vars("name", errors="ignore")
+
+
+def run(
+    *, number_format: str, activation: str, loss_scale: float, depth: int, seed: int
+) -> xr.Dataset:
+    """The same weights, inputs and loss in the format and in float64."""
+    import xarray as xr
+
+    exact = _signal("float64", activation, loss_scale, depth, seed)
+    return xr.Dataset(
+        {"signal": _signal(number_format, activation, loss_scale, depth, seed), "exact": exact}
+    )
+
+
+def view(
+    data: xr.Dataset, *, number_format: str, activation: str, loss_scale: float, depth: int
+) -> View:
+    """Both signals as they are; zero stands on the floor."""
+    del activation, loss_scale
+    layers = data["layer"].values
+    runs, exact = data["signal"].values, np.median(data["exact"].values, axis=0)
+    alive = (runs > 0) & np.isfinite(runs)
+    reach = int(np.median(depth - np.argmax(alive, axis=1))) if alive.any() else 0
+    dead = int(np.median((runs == 0).sum(axis=1)))
+    if not np.isfinite(runs).all():
+        verdict = Readout("Verdict", "Overflow: not finite", tone="bad")
+    elif dead:
+        verdict = Readout("Verdict", f"Exactly 0 in {dead} layers", tone="bad")
+    elif reach and float(np.median(runs[:, 0])) < _smallest_normal(number_format):
+        verdict = Readout("Verdict", "Below the normal range", tone="warn")
+    else:
+        verdict = Readout("Verdict", "Representable", tone="good")
+    keep = thin(depth)
+    low = min(float(exact[exact > 0].min()), 1e-9)
+    return View(
+        x=Axis("layer (1 = nearest the input)", (1, depth), whole=True),
+        y=Axis(
+            "norm of the error signal",
+            (10.0 ** np.floor(np.log10(low)), 1e6),
+            log=True,
+            floor=f"0 in {number_format}",
+        ),
+        series=(
+            band("signal", layers, runs),
+            Series("in float64", layers[keep].tolist(), exact[keep].tolist(), role="theory"),
+        ),
+        readouts=(
+            Readout("Layers that the signal reaches", f"{reach} of {depth}", reach),
+            Readout("At layer 1, in float64", figures(float(exact[0])), float(exact[0])),
+            verdict,
+        ),
+    )
+
+
+def _smallest_normal(name: str) -> float:
+    return number_format(name).smallest_normal
+
+
+EXPERIMENT = Experiment(
+    name="number-formats",
+    title="Where small becomes zero",
+    controls=(
+        Choice(
+            "number_format",
+            "Number format",
+            {"float16": "float16", "bfloat16": "bfloat16", "float32": "float32"},
+        ),
+        Choice("activation", "Activation", {"sigmoid": "sigmoid", "relu": "ReLU", "tanh": "tanh"}),
+        Slider("loss_scale", "Loss multiplied by", (1.0, 1024.0, 65536.0), 1.0, "×", log=True),
+        Slider("depth", "Depth", (5, 10, 20, 40, 60, 80, 120), 1, "layers", whole=True),
+    ),
+    start={"number_format": "float32", "activation": "sigmoid", "loss_scale": 1.0, "depth": 80},
+    run=run,
+    view=view,
+    caption=(
+        r"$\lVert\partial\text{loss}/\partial z_l\rVert$ of networks in PyTorch's default "
+        "initialisation. Line: median of 5 seeds, computed in the format; band: their range; "
+        "dashed: the same networks in float64."
+    ),
+)

@@ -1,0 +1,86 @@
+"""Depth in time: the error signal on its way back through a recurrent network.
+
+Protocol: one layer of 32 units as PyTorch has it, Gaussian inputs, a batch of 8, float64;
+the loss reads the last step only, so whatever reaches an earlier input came through time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vgplib.engine.experiment import Choice, Experiment, Slider
+from vgplib.experiments.reading import (
+    band,
+    decades,
+    kept_per_layer,
+    ratio_readout,
+    relative,
+    verdict,
+)
+from vgplib.experiments.view import Axis, Readout, View, figures
+from vgplib.measures.time import measure_time
+from vgplib.networks.data import gaussian
+from vgplib.networks.recurrent import Recurrent
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+WIDTH, INPUTS, BATCH = 32, 8, 8
+
+
+def run(*, cell: str, recurrent_scale: float, steps: int, seed: int) -> xr.Dataset:
+    """One network, one sequence, one backward pass from the last step."""
+    net = Recurrent(INPUTS, WIDTH, cell, gain=recurrent_scale, seed=seed)
+    x = gaussian(steps * BATCH, INPUTS, seed=1000 + seed).reshape(steps, BATCH, INPUTS)
+    v = gaussian(1, WIDTH, seed=2000 + seed)
+    data = measure_time(net, x, lambda hidden: (hidden[-1] * v).sum(dim=1).mean())
+    return data[["signal"]]
+
+
+def view(data: xr.Dataset, *, cell: str, recurrent_scale: float, steps: int) -> View:
+    """The gradient at each input step, relative to the last step."""
+    del cell, recurrent_scale
+    time = data["step"].values
+    runs = relative(data["signal"].values)
+    kept = float(np.median([kept_per_layer(r) for r in runs]))
+    ratio = float(np.median(runs[:, 0]))
+    return View(
+        x=Axis("time step (1 = oldest)", (1, steps), whole=True),
+        y=Axis("signal vs last step", decades(runs), log=True),
+        series=(band("signal", time, runs),),
+        readouts=(
+            Readout("Signal kept per step", figures(kept, 3), kept),
+            ratio_readout("First step vs last", ratio),
+            verdict(ratio),
+        ),
+    )
+
+
+EXPERIMENT = Experiment(
+    name="through-time",
+    title="The error signal, step by step back in time",
+    controls=(
+        Choice(
+            "cell",
+            "Cell",
+            {"rnn": "tanh RNN", "lstm": "LSTM", "lstm_forget_1": "LSTM, forget bias 1", "gru": "GRU"},
+        ),
+        Slider(
+            "recurrent_scale",
+            "Recurrent weights multiplied by",
+            (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0),
+            step=0.05,
+            unit="×",
+        ),
+        Slider("steps", "Sequence", (5, 10, 20, 30, 50, 75, 100), 1, "steps", whole=True),
+    ),
+    start={"cell": "rnn", "recurrent_scale": 1.0, "steps": 50},
+    run=run,
+    view=view,
+    caption=(
+        r"$\lVert\partial\text{loss}/\partial x_t\rVert$ relative to the last step; the loss "
+        "reads the last step only. Line: median of 5 seeds; band: their range."
+    ),
+)

@@ -1,0 +1,98 @@
+"""The two gradients of a layer: the error signal and the weight gradient.
+
+In a bias-free ReLU network the weight gradient has the same size at every layer whatever the
+error signal does: sum(W * dloss/dW) is equal for all layers of a positively homogeneous
+network, because the forward and the backward scale multiply.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vgplib.engine.experiment import Choice, Experiment, Slider
+from vgplib.experiments.reading import FADING, GROWING, band, decades, ratio_readout
+from vgplib.experiments.view import Axis, Readout, View
+from vgplib.measures.layers import measure
+from vgplib.networks.data import gaussian
+from vgplib.networks.feedforward import FeedForward
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+WIDTH, BATCH = 256, 8
+
+
+def run(
+    *, activation: str, initialiser: str, loss_factor: float, depth: int, seed: int
+) -> xr.Dataset:
+    """One network, one backward pass from ``loss_factor`` times the loss."""
+    bias = initialiser != "pytorch_no_bias"
+    name = "pytorch" if initialiser == "pytorch_no_bias" else initialiser
+    net = FeedForward(WIDTH, WIDTH, depth, activation, name, bias=bias, seed=seed)
+    x = gaussian(BATCH, WIDTH, seed=1000 + seed)
+    v = gaussian(1, WIDTH, seed=2000 + seed)
+    data = measure(net, lambda model: loss_factor * (model(x) * v).sum(dim=1).mean())
+    return data[["signal", "weight_grad"]].drop_vars("name", errors="ignore")
+
+
+def view(
+    data: xr.Dataset, *, activation: str, initialiser: str, loss_factor: float, depth: int
+) -> View:
+    """Both gradients as they are, not relative to anything, so that the loss factor shows."""
+    del activation, initialiser, loss_factor
+    layers = data["layer"].values
+    signal, grad = data["signal"].values, data["weight_grad"].values
+    signal_ratio = float(np.median(signal[:, 0] / signal[:, -1]))
+    grad_ratio = float(np.median(grad[:, 0] / grad[:, -1]))
+    flat = FADING <= grad_ratio <= GROWING
+    healthy = FADING <= signal_ratio <= GROWING
+    if healthy:
+        verdict = Readout("Verdict", "Healthy", tone="good")
+    elif flat:
+        verdict = Readout("Verdict", "Hidden: only the signal tells", tone="bad")
+    else:
+        verdict = Readout("Verdict", "Both tell", tone="warn")
+    return View(
+        x=Axis("layer (1 = nearest the input)", (1, depth), whole=True),
+        y=Axis("norm of the gradient", decades(signal, grad), log=True),
+        series=(
+            band("error signal", layers, signal),
+            band("weight gradient", layers, grad, role="second"),
+        ),
+        readouts=(
+            ratio_readout("Error signal, first vs last", signal_ratio),
+            ratio_readout("Weight gradient, first vs last", grad_ratio),
+            verdict,
+        ),
+    )
+
+
+EXPERIMENT = Experiment(
+    name="two-gradients",
+    title="The two gradients of a layer",
+    controls=(
+        Choice("activation", "Activation", {"relu": "ReLU", "tanh": "tanh", "sigmoid": "sigmoid"}),
+        Choice(
+            "initialiser",
+            "Initialisation",
+            {
+                "xavier": "Xavier",
+                "he": "He",
+                "pytorch": "PyTorch default",
+                "pytorch_no_bias": "default, no bias",
+            },
+        ),
+        Slider("loss_factor", "Loss multiplied by", (1e-3, 1.0, 1e3, 1e6, 1e9), 1.0, "×", log=True),
+        Slider("depth", "Depth", (3, 5, 10, 20, 30), 1, "layers", whole=True),
+    ),
+    start={"activation": "relu", "initialiser": "xavier", "loss_factor": 1.0, "depth": 30},
+    run=run,
+    view=view,
+    caption=(
+        r"Error signal $\lVert\partial\text{loss}/\partial z_l\rVert$ and weight gradient "
+        r"$\lVert\partial\text{loss}/\partial W_l\rVert$ of the same backward pass. "
+        "Lines: median of 5 seeds; bands: their range."
+    ),
+)

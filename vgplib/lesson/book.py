@@ -1,0 +1,122 @@
+"""The Sphinx extension of the book: formulas as MathML, and pages that need no network.
+
+Listed in ``_config.yml``. It adds the book's style sheet and the benches' script to every page,
+and leaves out what the theme would load and the book does not use.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.fileutil import copy_asset_file
+from sphinx.util.math import get_node_equation_number
+
+from vgplib.lesson import mathml
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+    from sphinx.writers.html5 import HTML5Translator
+
+HERE = Path(__file__).parent
+STYLES = (HERE / "frontend/dist/vgp.css", HERE / "static/book.css")
+SCRIPT = HERE / "frontend/dist/vgp.js"
+
+# Parts of the theme that no page refers to.
+UNUSED = (
+    "locales",
+    "scripts/bootstrap.*",
+    "scripts/fontawesome.*",
+    "scripts/*.map",
+    "styles/theme.css",
+    "vendor",
+    "*webpack-macros.html",
+)
+THEME_STYLES = "styles/pydata-sphinx-theme.css"
+
+_LOG = logging.getLogger(__name__)
+
+
+def visit_math(self: HTML5Translator, node: nodes.math) -> None:
+    """Write an inline formula."""
+    self.body.append(f'<span class="math">{_convert(node, display=False)}</span>')
+    raise nodes.SkipNode
+
+
+def visit_math_block(self: HTML5Translator, node: nodes.math_block) -> None:
+    """Write a formula on a line of its own, with its number where it has a label."""
+    self.body.append(self.starttag(node, "div", CLASS="math"))
+    self.body.append(_convert(node, display=True))
+    if node["number"]:
+        number = get_node_equation_number(self, node)
+        self.body.append(f'<span class="eqno">({number})')
+        self.add_permalink_ref(node, "Link to this equation")
+        self.body.append("</span>")
+    self.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def _convert(node: nodes.Element, display: bool) -> str:
+    try:
+        return mathml.to_mathml(node.astext(), display)
+    except ValueError as error:
+        _LOG.warning("%s", error, location=node, type="vgp", subtype="math")
+        return ""
+
+
+def slim(css: str) -> str:
+    """Take the rules for icon fonts and sphinx-design out of a minified style sheet."""
+
+    def rule(match: re.Match[str]) -> str:
+        selectors, body = match.groups()
+        if "@font-face" in selectors:
+            return ""
+        kept = [s for s in selectors.split(",") if not re.search(r"\.(fa|sd)-", s)]
+        return f"{','.join(kept)}{{{body}}}" if kept else ""
+
+    return re.sub(r"([^{}]*(?:\.fa-|\.sd-|@font-face)[^{}]*)\{([^{}]*)\}", rule, css)
+
+
+def _mend_roles(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Make each entry of a bibliography an item of its list, for screen readers."""
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def _use_templates(app: Sphinx, config: Config) -> None:
+    config.templates_path.insert(0, str(HERE / "templates"))
+
+
+def _finish(app: Sphinx, error: Exception | None) -> None:
+    """Put the book's files beside the pages, and take the theme's unused ones away."""
+    if error or app.builder.format != "html":
+        return
+    static = Path(app.outdir) / "_static"
+    # Not straight into _static: Jupyter Book would add each script there to each page.
+    (static / "vgp").mkdir(exist_ok=True)
+    for file in (*STYLES, SCRIPT):
+        copy_asset_file(str(file), str(static / "vgp"))
+    styles = static / THEME_STYLES
+    styles.write_text(slim(styles.read_text(encoding="utf-8")), encoding="utf-8")
+    for pattern in UNUSED:
+        for path in static.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
+    for file in STYLES:
+        app.add_css_file(f"vgp/{file.name}", priority=900)
+    app.add_js_file(f"vgp/{SCRIPT.name}", loading_method="defer")
+    app.connect("config-inited", _use_templates, priority=900)
+    app.connect("html-page-context", _mend_roles)
+    app.connect("build-finished", _finish)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,4 @@
+// @ts-check
+import { render } from "./render.js";
+
+export default { render };

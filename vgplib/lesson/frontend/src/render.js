@@ -1,0 +1,15 @@
+// @ts-check
+import { bench } from "./bench.js";
+import { quiz } from "./quiz.js";
+/** @import { Model } from "./types.js" */
+
+/**
+ * Show a bench or a quiz.
+ *
+ * @param {{model: Model, el: HTMLElement}} place
+ * @returns {() => void} takes it down again
+ */
+export function render({ model, el }) {
+  if (!el.closest(".vgp")) el.classList.add("vgp");
+  return model.get("kind") === "quiz" ? quiz(model, el) : bench(model, el);
+}

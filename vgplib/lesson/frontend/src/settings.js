@@ -1,0 +1,171 @@
+// @ts-check
+import { same } from "./numbers.js";
+/** @import { BenchSpec, Control, Settings, Slider, Value } from "./types.js" */
+
+/**
+ * The values that a control can take, in order; a slider's handle moves along them.
+ *
+ * @param {Control} control
+ * @param {boolean} live between the grid's values too, by the control's step
+ * @returns {Value[]}
+ */
+export function positions(control, live) {
+  if (control.kind === "choice") return control.options.map((option) => option.value);
+  return live ? between(control) : control.values;
+}
+
+/** @param {Slider} slider */
+function between({ values, step, log }) {
+  const low = values[0];
+  const high = values[values.length - 1];
+  const count = log ? 100 : Math.floor((high - low) / step + 1e-9);
+  // On a log control a step larger than the smallest value would skip most of the range.
+  const digits = (/** @type {number} */ v) =>
+    low >= step ? Math.round(v / step) * step : Number(v.toPrecision(2));
+  const extra = Array.from({ length: count }, (_, k) =>
+    log ? digits(low * (high / low) ** (k / count)) : low + k * step,
+  ).map((v) => Number(v.toPrecision(12)));
+  const inside = extra.filter((v) => v > low && v < high && !values.some((g) => same(g, v)));
+  return [...new Set([...values, ...inside])].sort((a, b) => a - b);
+}
+
+/**
+ * The place of the value nearest to `value`; -1 for a name that is no option.
+ *
+ * @param {Value[]} values
+ * @param {Value} value
+ */
+export function nearest(values, value) {
+  if (typeof values[0] !== "number") return values.indexOf(value);
+  const distances = values.map((v) => Math.abs(Number(v) - Number(value)));
+  return distances.indexOf(Math.min(...distances));
+}
+
+/**
+ * Where the setting's frame stands in the table of frames; -1 where it has none.
+ *
+ * @param {Control[]} controls
+ * @param {Settings} settings
+ */
+export function frameIndex(controls, settings) {
+  let index = 0;
+  for (const control of controls) {
+    const values = positions(control, false);
+    const at = values.findIndex((v) =>
+      typeof v === "number"
+        ? same(v, Number(settings[control.name]))
+        : v === settings[control.name],
+    );
+    if (at < 0) return -1;
+    index = index * values.length + at;
+  }
+  return index;
+}
+
+/**
+ * The setting of the grid that is nearest.
+ *
+ * @param {Control[]} controls
+ * @param {Settings} settings
+ */
+export function snap(controls, settings) {
+  return Object.fromEntries(
+    controls.map((control) => {
+      const values = positions(control, false);
+      return [control.name, values[Math.max(0, nearest(values, settings[control.name]))]];
+    }),
+  );
+}
+
+/**
+ * A value with its unit, as the reader sees it.
+ *
+ * @param {Control} control
+ * @param {Value} value
+ */
+export function show(control, value) {
+  if (control.kind === "choice")
+    return control.options.find((option) => option.value === value)?.label ?? String(value);
+  const at = control.values.findIndex((v) => same(v, Number(value)));
+  if (at >= 0) return control.labels[at];
+  const text = control.whole
+    ? Number(value).toFixed(0)
+    : String(Number(Number(value).toPrecision(3)));
+  return `${text} ${control.unit}`.trim();
+}
+
+/**
+ * A setting in words: "tanh, 30 layers, Weight scale 1.5".
+ *
+ * @param {Control[]} controls
+ * @param {Settings} settings
+ */
+export const describe = (controls, settings) =>
+  controls
+    .map((control) => {
+      const text = show(control, settings[control.name]);
+      return control.kind === "slider" && !control.unit ? `${control.label} ${text}` : text;
+    })
+    .join(", ");
+
+/**
+ * The cell that shows exactly this setting.
+ *
+ * @param {BenchSpec} spec
+ * @param {Settings} settings
+ */
+export function python(spec, settings) {
+  const fixed = Object.entries(spec.fixed).map(([name, value]) => [name, literal(value)]);
+  const set = spec.controls.map((control) => {
+    const text = literal(settings[control.name]);
+    const real = control.kind === "slider" && !control.whole && /^-?\d+$/.test(text);
+    return [control.name, real ? `${text}.0` : text];
+  });
+  const call = [
+    JSON.stringify(spec.experiment),
+    ...[...fixed, ...set].map((pair) => pair.join("=")),
+  ];
+  const list = call.join(", ");
+  return `import vgplib as vgp\n\ndata = vgp.run(${list})\nvgp.bench(${list})`;
+}
+
+/** @param {Value} value */
+function literal(value) {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  return JSON.stringify(value);
+}
+
+/**
+ * The part of an address that carries a setting: "#error-signal?activation=tanh&depth=30".
+ *
+ * @param {BenchSpec} spec
+ * @param {Settings} settings
+ */
+export function fragment(spec, settings) {
+  const pairs = spec.controls.map(({ name }) => [name, String(settings[name])]);
+  return `#${encodeURIComponent(spec.id)}?${new URLSearchParams(pairs)}`;
+}
+
+/**
+ * The setting that an address carries for this bench; null where it carries none.
+ *
+ * @param {string} hash
+ * @param {BenchSpec} spec
+ * @param {Settings} settings what stands where the address says nothing usable
+ * @returns {Settings | null}
+ */
+export function fromFragment(hash, spec, settings) {
+  const start = `#${encodeURIComponent(spec.id)}?`;
+  if (!hash.startsWith(start)) return null;
+  const query = new URLSearchParams(hash.slice(start.length));
+  const out = { ...settings };
+  for (const control of spec.controls) {
+    const text = query.get(control.name);
+    if (!text) continue;
+    const values = positions(control, false);
+    const at = control.kind === "choice" ? values.indexOf(text) : nearest(values, Number(text));
+    if (at >= 0) out[control.name] = values[at];
+  }
+  return out;
+}

@@ -1,0 +1,50 @@
+// @ts-check
+/**
+ * The shapes of what Python sends; they are stated in vgplib/lesson and only named here.
+ *
+ * @typedef {{text?: string, code?: string, em?: string, strong?: string, math?: MathTree,
+ *   href?: string}} Segment  a piece of prose; a list of them is a sentence
+ * @typedef {[string, Record<string, string>, ...(MathTree | string)[]]} MathTree
+ * @typedef {number | "nan" | "inf" | "-inf"} Num  JSON has no NaN and no infinity
+ *
+ * @typedef {{label: string, domain: [Num, Num], log?: boolean, whole?: boolean,
+ *   names?: string[], floor?: string}} Axis
+ * @typedef {{name: string, kind: "line" | "bar", role: "main" | "second" | "theory",
+ *   x: Num[], y: Num[], low?: Num[], high?: Num[]}} Series
+ * @typedef {{label: string, text: string, tone: string, value?: Num}} Readout
+ * @typedef {{x: Axis, y: Axis, series: Series[], readouts: Readout[], summary: string}} Frame
+ *
+ * @typedef {string | number | boolean | null} Value
+ * @typedef {Record<string, Value>} Settings
+ * @typedef {{name: string, label: string, kind: "choice",
+ *   options: {value: string, label: string}[]}} Choice
+ * @typedef {{name: string, label: string, kind: "slider", values: number[], labels: string[],
+ *   unit: string, whole: boolean, log: boolean, step: number}} Slider
+ * @typedef {Choice | Slider} Control
+ *
+ * @typedef {{question: Segment[], options: Segment[][], answer: number, because: Segment[]}
+ *   } ChoicePrediction
+ * @typedef {{question: Segment[], numeric: {readout: number, log: boolean, unit: string},
+ *   because: Segment[]}} NumericPrediction
+ * @typedef {{id: string, experiment: string, number: string | null, title: string,
+ *   source: string, controls: Control[], initial: Settings, fixed: Settings,
+ *   predict: ChoicePrediction | NumericPrediction | null, caption: Segment[]}} BenchSpec
+ * @typedef {{state: "idle" | "busy" | "error", message: string}} Status
+ *
+ * @typedef {{answer: Segment[], correct: boolean, feedback: Segment[]}} OptionAnswer
+ * @typedef {{type?: string, value?: number, tolerance?: number, range?: [number, number],
+ *   answer?: string, match_case?: boolean, correct?: boolean, feedback: Segment[]}} TypedAnswer
+ * @typedef {{href: string, text: string}} Link
+ * @typedef {{id: string, type: "multiple_choice" | "many_choice" | "numeric" | "string",
+ *   question: Segment[], hint?: Segment[], section?: Link, bench?: Link,
+ *   answers: any[]}} Question
+ * @typedef {{id: string, chapter: string, title: string, questions: Question[]}} QuizSpec
+ * @typedef {number | number[] | string} Chosen  what a reader answered
+ * @typedef {{choice: Chosen, right: boolean}} Answered
+ *
+ * @typedef {{get(name: string): any, set(name: string, value: any): void, save_changes(): void,
+ *   on(event: string, callback: () => void): void,
+ *   off(event: string, callback: () => void): void}} Model  as anywidget has it
+ */
+
+export {};

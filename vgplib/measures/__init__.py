@@ -1,0 +1,1 @@
+"""What is read off a network, and what theory expects to be read."""
