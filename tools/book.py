@@ -60,13 +60,15 @@ def build() -> Path:
         for raw in process.stdout:
             line = _COLOURS.sub("", raw).rstrip()
             log.write(f"{line}\n")
-            if match := re.search(r"([\w-]+)\.ipynb: Executing", line):
+            if match := re.search(r"([\w-]+)\.(?:ipynb|md): Executing", line):
                 show(f"running {match[1]}")
             elif (
                 re.search(r"\b(WARNING|ERROR|Error|Traceback)\b", line)
                 and "IPKernelApp" not in line
             ):
                 told.append(line)
+                if match := re.search(r"traceback saved in: (\S+)", line):
+                    told += _COLOURS.sub("", Path(match[1]).read_text("utf-8")).splitlines()[-12:]
     show(None)
     if process.returncode:
         raise Failure(

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from toc import EVERY, LESSONS
 
 from tools import book as building
@@ -52,10 +51,7 @@ def test_plain_sphinx_makes_the_same_book(book, tmp_path):
         assert article(tmp_path / "html" / page) == article(book / page), page
 
 
-@pytest.mark.parametrize(
-    ("formula", "fails"), [("$a^2 + b^2$", False), (r"$\nosuchthing$", True), ("$x_{$", True)]
-)
-def test_a_formula_that_cannot_be_shown_fails_the_build(tmp_path, formula, fails):
+def test_a_formula_that_cannot_be_shown_fails_the_build(tmp_path):
     conf = """
         extensions = ["myst_parser", "sphinx_book_theme", "vgplib.lesson.book"]
         html_theme = "sphinx_book_theme"
@@ -63,13 +59,13 @@ def test_a_formula_that_cannot_be_shown_fails_the_build(tmp_path, formula, fails
         myst_enable_extensions = ["dollarmath"]
     """
     (tmp_path / "conf.py").write_text("\n".join(map(str.strip, conf.splitlines())))
-    (tmp_path / "index.md").write_text(f"# A page\n\n{formula}\n")
+    formulas = ("$a^2 + b^2$", r"$\nosuchthing$", "$x_{$")
+    (tmp_path / "index.md").write_text("\n\n".join(("# A page", *formulas)))
 
     built = sphinx(tmp_path, tmp_path / "html")
 
-    assert (built.returncode != 0) == fails, built.stderr
-    assert ("cannot convert the formula" in built.stderr) == fails
-    assert ("index.md:3" in built.stderr) == fails
+    assert built.returncode != 0
+    assert re.findall(r"index.md:(\d+).*cannot convert the formula", built.stderr) == ["5", "7"]
 
 
 def test_the_repository_has_the_files_that_a_visitor_looks_for():

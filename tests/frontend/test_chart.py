@@ -127,3 +127,21 @@ def test_the_picture_has_a_description_with_its_numbers(show):
         "The error signal, layer by layer, sigmoid, 30 layers, Weight scale 1.00. "
         "First layer vs last: 5.1e-19."
     )
+
+
+def test_names_that_do_not_fit_side_by_side_are_slanted(show):
+    frame = pages.bar_frame()
+    page = show(pages.single("bars", frame))
+    assert page.locator(".vgp-plot text[transform*=rotate]").count() == 0
+    page.set_viewport_size({"width": 330, "height": 800})
+    page.wait_for_function("document.querySelector('.vgp-plot').getAttribute('width') < 330")
+    slanted = page.locator(".vgp-plot text[transform*=rotate]").all_text_contents()
+    assert slanted == frame["x"]["names"]
+
+
+def test_bars_at_numbers_are_marked_where_they_stand(show):
+    frame = pages.bar_frame()
+    frame["x"] = {"label": "depth", "domain": [5, 25], "whole": True}
+    frame["series"][0]["x"] = [5, 10, 15, 20, 25]
+    texts = show(pages.single("bars", frame)).locator(TEXTS).all_text_contents()
+    assert [t for t in texts if t.isdecimal() and t != "0"] == ["5", "10", "15", "20", "25"]

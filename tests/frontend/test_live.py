@@ -163,3 +163,9 @@ def test_it_can_be_taken_down(start):
     assert page.locator(".vgp-bench").count() == 0
     assert page.evaluate("Object.values(model.ears).flat().length") == 0
     assert page.evaluate("saved") == []
+
+
+def test_in_a_row_of_widgets_it_takes_the_room_there_is(start):
+    page = start()
+    page.evaluate("document.querySelector('.vgp').parentNode.style.display = 'flex'")
+    assert page.locator(".vgp-bench").bounding_box()["width"] > 600

@@ -83,13 +83,14 @@ def at(exp: Experiment, settings: Settings, folder: Path | None = None) -> xr.Da
     """
     data = _load(exp, folder or FOLDER)
     place = {c.name: c.values.index(settings[c.name]) for c in exp.controls}
-    here = data.isel(place)
+    corner = tuple(place.values())
     lengths = {
-        str(key).removeprefix("length_"): slice(int(here[key]))
-        for key in here.data_vars
+        str(key): int(data[key].values[corner])
+        for key in data.data_vars
         if str(key).startswith("length_")
     }
-    return here.isel(lengths).drop_vars([f"length_{d}" for d in lengths])
+    cut = {key.removeprefix("length_"): slice(length) for key, length in lengths.items()}
+    return data.drop_vars([*lengths, *place]).isel({**place, **cut})
 
 
 def build(exp: Experiment, folder: Path | None = None, progress: bool = True) -> Path:
@@ -128,7 +129,6 @@ def build(exp: Experiment, folder: Path | None = None, progress: bool = True) ->
         "recipe": recipe(exp),
         "title": exp.title,
         "torch": torch.__version__.split("+")[0],
-        "units": json.dumps({str(k): v.attrs.get("units", "") for k, v in runs[0].items()}),
     }
     path = folder / f"{exp.name}.nc"
     _write(data, path)

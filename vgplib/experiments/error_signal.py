@@ -36,38 +36,49 @@ WIDTH, BATCH = 256, 8
 VARIANCES = {"lecun": (1.0, 0.0), "he": (2.0, 0.0), "pytorch": (1 / 3, 1 / (3 * WIDTH))}
 
 
-def run(*, activation: str, initialiser: str, weight_scale: float, depth: int, seed: int) -> xr.Dataset:
-    """One network, one backward pass; see :func:`vgplib.measures.layers.measure`."""
+def run(
+    *, activation: str, initialiser: str, weight_scale: float, depth: int, seed: int
+) -> xr.Dataset:
+    """One network, one backward pass; beside it the profile that mean-field theory expects."""
     net = FeedForward(WIDTH, WIDTH, depth, activation, initialiser, gain=weight_scale, seed=seed)
     x = gaussian(BATCH, WIDTH, seed=1000 + seed)
     v = gaussian(1, WIDTH, seed=2000 + seed)
-    data = measure(net, lambda model: (model(x) * v).sum(dim=1).mean())
-    return data[["signal"]].drop_vars("name", errors="ignore")
+    data = measure(net, lambda model: (model(x) * v).sum(dim=1).mean())[["signal"]]
+    return data.drop_vars("name").assign(
+        expected=("layer", expected(activation, initialiser, weight_scale, depth))
+    )
+
+
+def expected(activation: str, initialiser: str, weight_scale: float, depth: int) -> np.ndarray:
+    """The signal per layer relative to the last one in mean-field theory; NaN where it has none."""
+    if initialiser not in VARIANCES:
+        return np.full(depth, np.nan)
+    weight, bias = VARIANCES[initialiser]
+    return np.asarray(
+        theory.signal_profile(
+            activation, depth, weight_variance=weight * weight_scale**2, bias_variance=bias
+        )
+    )
 
 
 def view(
     data: xr.Dataset, *, activation: str, initialiser: str, weight_scale: float, depth: int
 ) -> View:
     """The signal relative to the last layer, with the theory's line where there is one."""
+    del activation, initialiser, weight_scale
     layers = data["layer"].values
     runs = relative(data["signal"].values)
+    theory_line = data["expected"].values[0]
     series = [band("signal", layers, runs)]
-    drawn = [runs]
-    if initialiser in VARIANCES:
-        variance, bias = VARIANCES[initialiser]
-        expected = np.asarray(
-            theory.signal_profile(
-                activation, depth, weight_variance=variance * weight_scale**2, bias_variance=bias
-            )
-        )
+    if np.isfinite(theory_line).all():
         keep = thin(depth)
-        series.append(Series("theory", layers[keep].tolist(), expected[keep].tolist(), role="theory"))
-        drawn.append(expected)
+        points = theory_line[keep].tolist()
+        series.append(Series("theory", layers[keep].tolist(), points, role="theory"))
     kept = float(np.median([kept_per_layer(r) for r in runs]))
     ratio = float(np.median(runs[:, 0]))
     return View(
         x=Axis("layer (1 = nearest the input)", (1, depth), whole=True),
-        y=Axis("signal vs last layer", decades(*drawn), log=True),
+        y=Axis("signal vs last layer", decades(runs, theory_line), log=True),
         series=tuple(series),
         readouts=(
             Readout("Signal kept per layer", figures(kept, 3), kept),

@@ -55,8 +55,7 @@ def view(
     del activation, loss_scale
     layers = data["layer"].values
     runs, exact = data["signal"].values, np.median(data["exact"].values, axis=0)
-    alive = (runs > 0) & np.isfinite(runs)
-    reach = int(np.median(depth - np.argmax(alive, axis=1))) if alive.any() else 0
+    reach = int(np.median(((runs > 0) & np.isfinite(runs)).sum(axis=1)))
     dead = int(np.median((runs == 0).sum(axis=1)))
     if not np.isfinite(runs).all():
         verdict = Readout("Verdict", "Overflow: not finite", tone="bad")

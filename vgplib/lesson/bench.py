@@ -48,17 +48,15 @@ class Bench(anywidget.AnyWidget):
         super().__init__(spec=spec, frames=_frames(exp, shown, fixed), settings=start)
         self._experiment, self._fixed = exp, fixed
         self._cell: dict | None = None
-        self.controls = {c.name: Setting(value=start[c.name]) for c in shown}
-        self.add_traits(**{c.name: traitlets.Any(start[c.name]) for c in shown})
+        self.controls = {c.name: Setting(c, start[c.name]) for c in shown}
+        self.add_traits(**{c.name: _Value(c, start[c.name]) for c in shown})
         for control in shown:
-            setattr(self, control.name, start[control.name])
             self.observe(self._set_from_trait, control.name)
             traitlets.link((self, control.name), (self.controls[control.name], "value"))
         self.observe(self._answer, "settings")
 
     def _set_from_trait(self, change: Any) -> None:
-        value = self._experiment.control(change.name).check(change.new)
-        self.settings = {**self.settings, change.name: value}
+        self.settings = {**self.settings, change.name: change.new}
 
     def _answer(self, change: Any) -> None:
         """Answer a new setting: from the table if it is there, else by running PyTorch."""
@@ -142,10 +140,23 @@ class Bench(anywidget.AnyWidget):
         return island("bench", spec["id"], state, fallback)
 
 
+class _Value(traitlets.TraitType):
+    """A trait that takes what its control takes, and refuses the rest with the control's words."""
+
+    def __init__(self, control: Control, start: Any) -> None:
+        super().__init__(start)
+        self._control = control
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return self._control.check(value)
+
+
 class Setting(traitlets.HasTraits):
     """One setting of a bench, with the ``value`` that ipywidgets' helpers read."""
 
-    value = traitlets.Any()
+    def __init__(self, control: Control, start: Any) -> None:
+        super().__init__()
+        self.add_traits(value=_Value(control, start))
 
 
 def bench(

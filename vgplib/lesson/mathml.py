@@ -101,7 +101,7 @@ def _group(tag: str, attributes: dict[str, str], element: Element) -> Tree:
         attributes["accent"] = "true"
     if tag in _LIMITS and children[0][-1] in _LARGE:
         tag = _LIMITS[tag]  # browsers set the limits beside the sign where there is no room
-    return [tag, attributes, *(_spaced(children) if tag == "mrow" else children)]
+    return [tag, attributes, *(_spaced(children) if tag in ("mrow", "mtd") else children)]
 
 
 def _token(tag: str, attributes: dict[str, str], text: str) -> Tree:

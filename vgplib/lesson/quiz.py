@@ -73,7 +73,7 @@ def quiz(chapter: str, folder: str | Path | None = None) -> Quiz:
             "id": unique(f"quiz-{chapter}"),
             "chapter": chapter,
             "title": "Check yourself",
-            "questions": [_question(q) for q in read(path)],
+            "questions": [_question(q, path) for q in read(path)],
         }
     )
 
@@ -162,16 +162,16 @@ def _answer_problems(kind: str, answer: Any) -> Iterable[str]:
         yield "each answer must say whether it is correct"
 
 
-def _question(given: dict[str, Any]) -> dict[str, Any]:
+def _question(given: dict[str, Any], path: Path) -> dict[str, Any]:
     """A question as the front end takes it: all text as segments, tolerances as numbers."""
-    out: dict[str, Any] = {
-        "id": given["id"],
-        "type": given["type"],
-        "question": segments(given["question"]),
-        "answers": [_answer(given, a) for a in given["answers"]],
-    }
-    if "hint" in given:
-        out["hint"] = segments(given["hint"])
+    out: dict[str, Any] = {"id": given["id"], "type": given["type"]}
+    try:
+        out["question"] = segments(given["question"])
+        out["answers"] = [_answer(given, a) for a in given["answers"]]
+        if "hint" in given:
+            out["hint"] = segments(given["hint"])
+    except ValueError as problem:
+        raise BankError(f"{path.name}, question {given['id']}: {problem}") from problem
     for key in ("section", "bench"):
         if key in given:
             out[key] = given[key]

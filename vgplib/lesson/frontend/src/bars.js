@@ -1,6 +1,7 @@
 // @ts-check
 import { rectY, ruleY, text } from "@observablehq/plot";
 import { figures, number } from "./numbers.js";
+import { short } from "./scales.js";
 /** @import { Frame } from "./types.js" */
 /** @import { Styled } from "./styles.js" */
 /** @import { Space } from "./chart.js" */
@@ -83,6 +84,18 @@ export function bars({ x, y, width, margin }, series) {
     ),
     ruleY([ground], { stroke: "var(--vgp-muted)" }),
   ];
+}
+
+/**
+ * A mark at each position, or at as many as have room.
+ *
+ * @param {Styled[]} series
+ * @param {number} width pixels
+ */
+export function barTicks(series, width) {
+  const xs = [...new Set(series.flatMap((s) => s.x))].sort((a, b) => a - b);
+  const every = Math.ceil((xs.length * 44) / width);
+  return xs.filter((_, k) => k % every === 0).map((at) => ({ at, text: short(at) }));
 }
 
 /** @param {number[]} xs ascending */

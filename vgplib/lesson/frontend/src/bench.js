@@ -131,7 +131,7 @@ export function bench(model, el) {
     const label = `${spec.title}, ${setting.textContent}. ${shown.summary}`;
     const svg = draw(shown, { width, theory, ghost: kept && kept.frame, label });
     picture.replaceChildren(svg);
-    showLegend(legend, shown, kept && kept.words);
+    showLegend(legend, shown, theory, kept && kept.words);
   }
 
   function hide() {

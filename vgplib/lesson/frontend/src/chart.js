@@ -1,6 +1,6 @@
 // @ts-check
 import { areaY, dot, line, plot, ruleX, ruleY, text } from "@observablehq/plot";
-import { bars, widened } from "./bars.js";
+import { barTicks, bars, widened } from "./bars.js";
 import { placeLabel } from "./labels.js";
 import { union, wrap, xScale, yScale } from "./scales.js";
 import { styled } from "./styles.js";
@@ -18,7 +18,7 @@ import { styled } from "./styles.js";
  */
 export function draw(frame, { width, theory, ghost, label }) {
   const all = styled(frame, theory, ghost);
-  const height = Math.round(Math.min(400, Math.max(260, width * 0.64)));
+  const height = Math.round(Math.min(400, Math.max(280, width * 0.64)));
   const left = { label: wrap(`↑ ${frame.y.label}`, Math.floor(width / 7)), lines: 0 };
   left.lines = left.label.split("\n").length;
   const below = wrap(`${frame.x.label} →`, Math.floor(width / 7));
@@ -34,9 +34,12 @@ export function draw(frame, { width, theory, ghost, label }) {
   margin.left =
     14 + 7.2 * Math.max(...y.ticks.flatMap((tick) => tick.text.split("\n")).map((s) => s.length));
   const x = xScale(frame.x, domains.x, width - margin.left - margin.right);
+  if (!frame.x.names && all.some((s) => s.kind === "bar")) x.ticks = barTicks(all, width);
   const nameLines = Math.max(...x.ticks.map((tick) => tick.text.split("\n").length));
-  margin.bottom = 14 + 15 * nameLines + 17 * below.split("\n").length;
-  const full = height + 15 * (nameLines - 1);
+  const longest = Math.max(...x.ticks.map((tick) => tick.text.length));
+  const nameRoom = x.slanted ? 5 * longest : 16 * (nameLines - 1);
+  margin.bottom = 29 + nameRoom + 17 * below.split("\n").length;
+  const full = height + nameRoom;
   /** @type {Space} */
   const space = { x, y, width, height: full, margin };
   const svg = /** @type {SVGSVGElement} */ (
@@ -81,7 +84,7 @@ export function draw(frame, { width, theory, ghost, label }) {
  * @param {string} along
  */
 function axes({ x, y, height, margin }, up, along) {
-  const quiet = { fill: "var(--vgp-muted)" };
+  const quiet = { fill: "var(--vgp-muted)", lineHeight: 1.2 };
   const pixel = (y.domain[1] - y.domain[0]) / (height - margin.top - margin.bottom);
   const foot = y.domain[0];
   const at = (/** @type {{at: number}} */ tick) => tick.at;
@@ -91,7 +94,15 @@ function axes({ x, y, height, margin }, up, along) {
     ruleY(y.edges, { stroke: "var(--vgp-muted)", strokeDasharray: "1 4", strokeLinecap: "round" }),
     text(y.ticks, { ...quiet, x: x.domain[0], y: at, text: named, textAnchor: "end", dx: -10 }),
     ruleX(x.ticks, { stroke: "var(--vgp-ghost)", x: at, y1: foot, y2: foot - 5 * pixel }),
-    text(x.ticks, { ...quiet, x: at, y: foot, text: named, lineAnchor: "top", dy: 9 }),
+    text(x.ticks, {
+      ...quiet,
+      x: at,
+      y: foot,
+      text: named,
+      ...(x.slanted
+        ? { rotate: -40, textAnchor: "end", dx: 4, dy: 14 }
+        : { lineAnchor: "top", dy: 9 }),
+    }),
     text([up], {
       ...quiet,
       frameAnchor: "top-left",

@@ -8,11 +8,12 @@ import { runs } from "./styles.js";
  *
  * @param {HTMLElement} list
  * @param {Frame} frame
+ * @param {boolean} theory whether theory is drawn
  * @param {string | null} kept what the kept run is called
  */
-export function showLegend(list, frame, kept) {
+export function showLegend(list, frame, theory, kept) {
   const measured = runs(frame);
-  const theoryBars = frame.series.filter((s) => s.role === "theory" && s.kind === "bar");
+  const theoryBars = frame.series.filter((s) => theory && s.role === "theory" && s.kind === "bar");
   const items = measured.length > 1 || theoryBars.length ? measured.map(item) : [];
   for (const s of theoryBars) items.push(entry(sample("var(--vgp-theory)", "5 4"), s.name));
   if (kept !== null) items.push(entry(sample("var(--vgp-ghost)"), `kept: ${kept}`));

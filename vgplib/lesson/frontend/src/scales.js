@@ -6,7 +6,8 @@ import { figures, number, superscript } from "./numbers.js";
  * An axis, ready to draw on: `place` puts a value on a plain linear scale with ends `domain`.
  *
  * @typedef {{place(value: number): number, domain: [number, number],
- *   ticks: {at: number, text: string}[], grid: number[], edges: number[]}} Scale
+ *   ticks: {at: number, text: string}[], slanted?: boolean, grid: number[],
+ *   edges: number[]}} Scale  slanted: the names of the ticks are too long to stand side by side
  */
 
 const EDGE = 30; // pixels between the drawn domain and the line for values outside of it
@@ -21,11 +22,13 @@ const EDGE = 30; // pixels between the drawn domain and the line for values outs
  */
 export function xScale(axis, domain, width) {
   if (axis.names) {
-    const room = Math.floor(width / axis.names.length / 7);
+    const room = Math.floor(width / axis.names.length / 7); // in characters
+    const slanted = axis.names.flatMap((name) => name.split(" ")).some((w) => w.length > room);
     return {
       place: (v) => v,
       domain: [-0.5, axis.names.length - 0.5],
-      ticks: axis.names.map((name, at) => ({ at, text: wrap(name, Math.max(4, room)) })),
+      ticks: axis.names.map((name, at) => ({ at, text: slanted ? name : wrap(name, room) })),
+      slanted,
       grid: [],
       edges: [],
     };
@@ -67,8 +70,8 @@ export function yScale(axis, domain, values, height) {
   }
   if (ceiling.length) {
     const infinite = ceiling.some((v) => !Number.isFinite(v));
-    const name = [infinite && "not finite", finite && "off the chart"].filter(Boolean).join(" or ");
-    ticks.push({ at: high + gap, text: wrap(name, 10) });
+    const name = infinite ? (finite ? "not finite, off chart" : "not finite") : "off the chart";
+    ticks.push({ at: high + gap, text: wrap(name, 11) });
     edges.push(high + gap);
   }
   return {
@@ -167,7 +170,7 @@ const range = (from, to, step) =>
 const decimal = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
 
 /** @param {number} value */
-function short(value) {
+export function short(value) {
   const size = Math.abs(value);
   if (size > 0 && (size < 1e-4 || size >= 1e6)) return figures(value, 1);
   return decimal.format(Number(value.toPrecision(6))).replace("-", "−");

@@ -1,0 +1,174 @@
+"""The bench as Python sees it: traits, table, off-grid answers, MIME bundle."""
+
+import gzip
+import json
+import re
+
+import ipywidgets
+import pytest
+import traitlets
+
+import vgplib as vgp
+from vgplib.experiments import look
+
+SAME = {"slope": 0.25, "weight": 1.0, "hops": 10}
+
+
+def page(bench):
+    """The state that the static page holds, and the HTML around it."""
+    html = bench._repr_mimebundle_()[0]["text/html"]
+    found = re.search(r'class="vgp-state">(.*?)</script>', html, re.DOTALL)
+    return json.loads(found[1]), html
+
+
+def test_the_table_holds_every_setting_in_the_order_of_the_controls():
+    bench = vgp.bench("chain")
+    exp = vgp.experiments.experiment("chain")
+    assert bench.frames == [look(exp, settings).to_json() for settings in exp.grid()]
+
+
+def test_a_setting_that_is_not_shown_stays_as_given():
+    bench = vgp.bench("chain", controls=["hops"], weight=2.0)
+    exp = vgp.experiments.experiment("chain")
+    assert bench.spec["fixed"] == {"slope": 0.25, "weight": 2.0}
+    assert [c["name"] for c in bench.spec["controls"]] == ["hops"]
+    assert bench.frames == [
+        look(exp, {"slope": 0.25, "weight": 2.0, "hops": hops}).to_json()
+        for hops in exp.control("hops").values
+    ]
+
+
+def test_a_setting_is_a_trait_that_can_be_set_observed_and_linked():
+    bench = vgp.bench("chain")
+    slider = ipywidgets.IntSlider(min=1, max=50)
+    traitlets.link((bench, "hops"), (slider, "value"))
+    seen = []
+    bench.observe(lambda change: seen.append(change.new), "hops")
+
+    bench.hops = 20
+    assert (slider.value, bench.settings["hops"], bench.controls["hops"].value) == (20, 20, 20)
+    bench.settings = {**bench.settings, "hops": 30}  # as the front end does it
+    assert (slider.value, bench.hops) == (30, 30)
+    slider.value = 5
+    assert (bench.hops, bench.settings["hops"]) == (5, 5)
+    assert seen == [20, 30, 5]
+
+
+def test_the_controls_can_be_passed_to_interactive_output():
+    bench = vgp.bench("chain")
+    calls = []
+    ipywidgets.interactive_output(
+        lambda slope, weight, hops: calls.append((slope, weight, hops)), bench.controls
+    )
+    bench.hops = 20
+    assert calls[-1] == (0.25, 1.0, 20)
+
+
+@pytest.mark.parametrize(("name", "bad"), [("hops", 0), ("hops", 2.5), ("weight", float("nan"))])
+def test_a_bad_value_set_from_python_is_refused_and_changes_nothing(name, bad):
+    bench = vgp.bench("chain")
+    with pytest.raises(ValueError, match=name):
+        setattr(bench, name, bad)
+    assert bench.settings == SAME
+    assert getattr(bench, name) == SAME[name]
+    assert bench.controls[name].value == SAME[name]
+
+
+def test_a_setting_off_the_grid_is_answered_by_pytorch():
+    bench = vgp.bench("chain")
+    bench.settings = {**SAME, "hops": 7}
+    assert bench.status == {"state": "idle", "message": ""}
+    assert bench.answers == {**SAME, "hops": 7}
+    assert bench.frame["readouts"][1]["value"] == pytest.approx(0.25**7, rel=1e-2)
+
+
+def test_an_error_in_a_run_is_told_and_the_bench_works_afterwards(monkeypatch, capsys):
+    bench = vgp.bench("chain")
+    real = bench._experiment.run
+
+    def broken(**settings):
+        raise RuntimeError("the seventh hop is closed")
+
+    object.__setattr__(bench._experiment, "run", broken)
+    try:
+        with pytest.raises(RuntimeError):  # outside of a notebook it is raised where it happens
+            bench.settings = {**SAME, "hops": 7}
+    finally:
+        object.__setattr__(bench._experiment, "run", real)
+    assert bench.status == {"state": "error", "message": "RuntimeError: the seventh hop is closed"}
+    bench.settings = {**SAME, "hops": 8}
+    assert bench.status["state"] == "idle"
+    assert bench.answers["hops"] == 8
+
+
+def test_the_bundle_has_a_part_for_each_place():
+    data, _ = vgp.bench("chain")._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert data["text/plain"].splitlines() == [
+        "chain(slope=0.25, weight=1.0, hops=10)",
+        "  Factor per hop: 0.250",
+        "  Left after 10 hops: 9.5 × 10⁻⁷",
+        "  Verdict: Vanished",
+    ]
+
+
+def test_without_scripts_there_are_a_picture_its_description_and_its_table():
+    state, html = page(vgp.bench("chain", number="2.1"))
+    assert state["live"] is False
+    assert state["settings"] == SAME
+    label = re.search(r'<svg role="img" aria-label="([^"]+)"', html)[1]
+    assert "Experiment 2.1" in label
+    assert "9.5 × 10⁻⁷" in label
+    cells = re.findall(r"<td>([^<]*)</td>", html)
+    assert len(cells) == 11
+    assert float(cells[0]) == pytest.approx(0.25**10, rel=1e-2)
+    assert html.count("<th scope=") == 2 + 11
+
+
+def test_no_data_can_end_the_script_element_or_become_markup():
+    evil = "</script><img src=x onerror=alert(1)>"
+    _, html = page(vgp.bench("chain", title=evil))
+    assert html.count("</script>") == 1
+    assert "<img" not in html.split("</script>")[1]
+
+
+def test_each_bench_on_a_page_has_its_own_id():
+    first, second = (vgp.bench("chain").spec["id"] for _ in range(2))
+    assert first != second
+
+
+BENCHES = [
+    ("chain", None),
+    ("backprop-by-hand", None),
+    ("descent", None),
+    ("error-signal", ["activation", "weight_scale", "depth"]),
+    ("error-signal", ["activation", "initialiser", "depth"]),
+    ("two-gradients", None),
+    ("through-time", None),
+    ("number-formats", None),
+]
+
+
+@pytest.mark.parametrize(("name", "controls"), BENCHES)
+def test_the_table_of_a_bench_is_small(name, controls):
+    frames = json.dumps(vgp.bench(name, controls=controls).frames, ensure_ascii=False)
+    assert len(gzip.compress(frames.encode())) <= 60_000
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"depht": 3}, "Did you mean 'depth'"),
+        ({"depth": 0}, "depth must be at least 2"),
+        ({"weight_scale": float("nan")}, "weight_scale must be a finite number"),
+        ({"activation": "sigmiod"}, "Did you mean 'sigmoid'"),
+        ({"controls": ["depths"]}, "Did you mean 'depth'"),
+        (
+            {"predict": {"question": "?", "options": ["a", "b"], "answer": "c", "because": "."}},
+            "unknown answer 'c'",
+        ),
+    ],
+)
+def test_a_bad_call_says_what_is_allowed(given, said):
+    with pytest.raises(ValueError, match=said):
+        vgp.bench("error-signal", **given)
