@@ -6,4 +6,9 @@ import pytest
 def pytest_collectstart(collector: pytest.Collector) -> None:
     """Leave out what the committed notebooks do not hold; see tools/notebooks.py."""
     if collector.path.suffix == ".ipynb":
-        collector.skip_compare += ("text/html", "image/png", "image/svg+xml", "stderr")
+        collector.skip_compare += (
+            "text/html",
+            "image/png",
+            "image/svg+xml",
+            "stderr",
+        )

@@ -17,6 +17,7 @@ from tools.environment import ROOT, Failure, show
 
 BUILD = ROOT / "_build"
 PAGES = BUILD / "html"
+NEXT = BUILD / "next"
 STAMP = BUILD / "book-stamp"
 LOG = BUILD / "book.log"
 INPUTS = (
@@ -29,6 +30,8 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 def build() -> Path:
     """Build the book where its inputs have changed; every warning is an error.
 
+    The pages that are there stay in place until the new ones are complete.
+
     Returns:
         The folder with the pages.
 
@@ -40,10 +43,10 @@ def build() -> Path:
         print("    up to date")
         return PAGES
     STAMP.unlink(missing_ok=True)
-    shutil.rmtree(PAGES, ignore_errors=True)
-    BUILD.mkdir(exist_ok=True)
+    shutil.rmtree(NEXT, ignore_errors=True)
+    NEXT.mkdir(parents=True)
     program = str(Path(environment.python()).with_name("jupyter-book"))
-    command = [program, "build", ".", "--all", "-n", "-W", "--keep-going"]
+    command = [program, "build", ".", "--path-output", str(NEXT), "-n", "-W", "--keep-going"]
     told: list[str] = []
     with (
         LOG.open("w", encoding="utf-8") as log,
@@ -74,6 +77,9 @@ def build() -> Path:
         raise Failure(
             "\n".join([*(told or [line]), f"The book has problems, see above; all of it: {LOG}"])
         )
+    shutil.rmtree(PAGES, ignore_errors=True)
+    (NEXT / "_build" / "html").rename(PAGES)
+    shutil.rmtree(NEXT)
     STAMP.write_text(wanted)
     return PAGES
 

@@ -113,8 +113,8 @@ def _install(command: list[str]) -> None:
             if line.startswith("Collecting "):
                 seen += 1
                 show(f"{seen} packages: {line.split()[1]}")
-            elif line.startswith("Installing collected"):
-                show("unpacking; PyTorch takes a minute or two")
+            elif line.startswith("Installing collected") and seen > 1:
+                show(f"unpacking {seen} packages; PyTorch takes a minute or two")
     show(None)
     if process.returncode:
         words = "\n".join(last)

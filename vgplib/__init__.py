@@ -45,7 +45,7 @@ _HOMES = {
     "readouts": "vgplib.experiments",
     "atlas": "vgplib.experiments",
     "experiments": "vgplib.experiments",
-    "figures": "vgplib.experiments.view",
+    "figures": "vgplib.numbers",
     "measure": "vgplib.measures.layers",
     "measure_time": "vgplib.measures.time",
     "theory": "vgplib.measures.theory",

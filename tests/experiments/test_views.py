@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import vgplib as vgp
 from vgplib.experiments import look, reading
-from vgplib.experiments.view import figures, number
+from vgplib.numbers import figures, number
 
 EXPERIMENTS = vgp.experiments.EXPERIMENTS
 
@@ -39,9 +39,7 @@ def test_every_control_changes_what_the_reader_sees(name):
     exp = EXPERIMENTS[name]
     start = exp.check({})
     for control in exp.controls:
-        seen = {
-            json.dumps(look(exp, {**start, control.name: v}).to_json()) for v in control.values
-        }
+        seen = {json.dumps(look(exp, {**start, control.name: v}).to_json()) for v in control.values}
         assert len(seen) == len(control.values), f"{control.name} has values that look the same"
 
 

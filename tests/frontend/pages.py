@@ -15,7 +15,7 @@ SCALES = [0.5, 1.0, 2.0]
 CONTROLS = [
     {
         "name": "activation",
-        "label": "Activation",
+        "label": [{"text": "Activation"}],
         "kind": "choice",
         "options": [
             {"value": "sigmoid", "label": "sigmoid"},
@@ -25,7 +25,7 @@ CONTROLS = [
     },
     {
         "name": "depth",
-        "label": "Depth",
+        "label": [{"text": "Depth"}],
         "kind": "slider",
         "values": DEPTHS,
         "labels": [f"{d} layers" for d in DEPTHS],
@@ -36,7 +36,7 @@ CONTROLS = [
     },
     {
         "name": "weight_scale",
-        "label": "Weight scale",
+        "label": [{"text": "Weight scale"}],
         "kind": "slider",
         "values": SCALES,
         "labels": [f"{s:.2f}" for s in SCALES],

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FOLDER = Path(__file__).parent / "atlases"
-MANTISSA_BITS = 17  # about five significant digits: what a chart can show, at a fraction of the size
+MANTISSA_BITS = (
+    17  # about five significant digits: what a chart can show, at a fraction of the size
+)
 
 
 def recipe(exp: Experiment) -> str:

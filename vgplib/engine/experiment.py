@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vgplib import errors
+from vgplib.numbers import short
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -84,9 +85,7 @@ class Slider:
 
     def show(self, value: object) -> str:
         """The value with its unit, as the reader sees it."""
-        number = float(value)  # type: ignore[arg-type]
-        text = f"{number:.0f}" if self.whole else f"{number:.3g}"
-        return f"{text} {self.unit}".strip()
+        return f"{short(float(value))} {self.unit}".strip()  # type: ignore[arg-type]
 
 
 Control = Choice | Slider

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from vgplib.engine.experiment import Choice, Experiment, Slider
-from vgplib.experiments.view import Axis, Readout, Series, View, figures
+from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.networks.activations import activation as find_activation
+from vgplib.numbers import figures
 
 if TYPE_CHECKING:
     import xarray as xr

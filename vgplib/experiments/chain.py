@@ -13,7 +13,8 @@ import torch
 
 from vgplib.engine.experiment import Experiment, Slider
 from vgplib.experiments.reading import decades, ratio_readout, verdict
-from vgplib.experiments.view import Axis, Readout, Series, View, figures
+from vgplib.experiments.view import Axis, Readout, Series, View
+from vgplib.numbers import figures
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -15,9 +15,10 @@ from torch import nn
 
 from vgplib.engine.experiment import Choice, Experiment, Slider
 from vgplib.experiments.reading import band
-from vgplib.experiments.view import Axis, Readout, Series, View, figures
+from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.networks.data import digits
 from vgplib.networks.feedforward import FeedForward
+from vgplib.numbers import figures
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -90,7 +91,7 @@ EXPERIMENT = Experiment(
     title="Gradient descent on real digits",
     controls=(
         Choice("activation", "Activation", {"tanh": "tanh", "sigmoid": "sigmoid", "relu": "ReLU"}),
-        Slider("depth", "Depth", (1, 2, 3, 5, 8), 1, "hidden layers", whole=True),
+        Slider("depth", "Hidden layers", (1, 2, 3, 5, 8), 1, whole=True),
         Slider(
             "learning_rate",
             "Learning rate",

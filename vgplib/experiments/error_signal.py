@@ -21,11 +21,12 @@ from vgplib.experiments.reading import (
     thin,
     verdict,
 )
-from vgplib.experiments.view import Axis, Readout, Series, View, figures
+from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.measures import theory
 from vgplib.measures.layers import measure
 from vgplib.networks.data import gaussian
 from vgplib.networks.feedforward import FeedForward
+from vgplib.numbers import figures
 
 if TYPE_CHECKING:
     import xarray as xr

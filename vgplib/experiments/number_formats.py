@@ -13,11 +13,12 @@ import torch
 
 from vgplib.engine.experiment import Choice, Experiment, Slider
 from vgplib.experiments.reading import band, thin
-from vgplib.experiments.view import Axis, Readout, Series, View, figures
+from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.measures.layers import measure
 from vgplib.measures.theory import number_format
 from vgplib.networks.data import gaussian
 from vgplib.networks.feedforward import FeedForward
+from vgplib.numbers import figures
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -101,7 +102,7 @@ EXPERIMENT = Experiment(
             {"float16": "float16", "bfloat16": "bfloat16", "float32": "float32"},
         ),
         Choice("activation", "Activation", {"sigmoid": "sigmoid", "relu": "ReLU", "tanh": "tanh"}),
-        Slider("loss_scale", "Loss multiplied by", (1.0, 1024.0, 65536.0), 1.0, "×", log=True),
+        Slider("loss_scale", "Loss multiplied by", (1.0, 1024.0, 65536.0), step=1.0, log=True),
         Slider("depth", "Depth", (5, 10, 20, 40, 60, 80, 120), 1, "layers", whole=True),
     ),
     start={"number_format": "float32", "activation": "sigmoid", "loss_scale": 1.0, "depth": 80},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vgplib.experiments.view import Readout, Series, figures
+from vgplib.experiments.view import Readout, Series
+from vgplib.numbers import figures
 
 # Calibrated on trained networks: with a ratio of 0.04 or more they train, at 1e-3 in part,
 # at 1e-4 or less never within 300 steps of gradient descent.

@@ -19,10 +19,11 @@ from vgplib.experiments.reading import (
     relative,
     verdict,
 )
-from vgplib.experiments.view import Axis, Readout, View, figures
+from vgplib.experiments.view import Axis, Readout, View
 from vgplib.measures.time import measure_time
 from vgplib.networks.data import gaussian
 from vgplib.networks.recurrent import Recurrent
+from vgplib.numbers import figures
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -65,14 +66,18 @@ EXPERIMENT = Experiment(
         Choice(
             "cell",
             "Cell",
-            {"rnn": "tanh RNN", "lstm": "LSTM", "lstm_forget_1": "LSTM, forget bias 1", "gru": "GRU"},
+            {
+                "rnn": "tanh RNN",
+                "lstm": "LSTM",
+                "lstm_forget_1": "LSTM, forget bias 1",
+                "gru": "GRU",
+            },
         ),
         Slider(
             "recurrent_scale",
-            "Recurrent weights multiplied by",
+            "Recurrent weights times",
             (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0),
             step=0.05,
-            unit="×",
         ),
         Slider("steps", "Sequence", (5, 10, 20, 30, 50, 75, 100), 1, "steps", whole=True),
     ),

@@ -84,7 +84,7 @@ EXPERIMENT = Experiment(
                 "pytorch_no_bias": "default, no bias",
             },
         ),
-        Slider("loss_factor", "Loss multiplied by", (1e-3, 1.0, 1e3, 1e6, 1e9), 1.0, "×", log=True),
+        Slider("loss_factor", "Loss multiplied by", (1e-3, 1.0, 1e3, 1e6, 1e9), step=1.0, log=True),
         Slider("depth", "Depth", (3, 5, 10, 20, 30), 1, "layers", whole=True),
     ),
     start={"activation": "relu", "initialiser": "xavier", "loss_factor": 1.0, "depth": 30},

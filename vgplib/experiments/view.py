@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from vgplib.numbers import number
 
 Tone = Literal["plain", "good", "warn", "bad"]
 Role = Literal["main", "second", "theory"]
@@ -96,15 +97,6 @@ class View:
         }
 
 
-def number(value: float, digits: int = 3) -> float | int | str:
-    """A float as JSON can hold it: a few significant digits; ``"nan"``, ``"inf"``, ``"-inf"``."""
-    value = float(value)
-    if not math.isfinite(value):
-        return str(value)
-    short = float(f"{value:.{digits}g}")
-    return int(short) if short == int(short) and abs(short) < 1e6 else short
-
-
 def _axis(axis: Axis) -> dict:
     out: dict = {"label": axis.label, "domain": [number(d) for d in axis.domain]}
     if axis.log:
@@ -126,24 +118,3 @@ def _series(series: Series, digits: int) -> dict:
         if values is not None:
             out[key] = [number(v, digits) for v in values]
     return out
-
-
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def figures(value: float, digits: int = 2) -> str:
-    """A number as a reader likes it: ``0.23``, ``14``, ``4.9 × 10⁻¹⁹``, ``0``, ``not finite``.
-
-    Args:
-        value: Any float.
-        digits: Significant digits, at least 1.
-    """
-    if not math.isfinite(value):
-        return "not finite"
-    if value == 0:
-        return "0"
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    power = int(exponent)
-    if -3 <= power <= 4:
-        return f"{float(f'{mantissa}e{power}'):.{max(digits - 1 - power, 0)}f}"
-    return f"{mantissa} × 10{str(power).translate(_SUPERSCRIPT)}"

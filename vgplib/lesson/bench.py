@@ -46,7 +46,7 @@ class Bench(anywidget.AnyWidget):
     def __init__(self, exp: Experiment, shown: list[Control], spec: dict[str, Any]) -> None:
         fixed, start = spec["fixed"], spec["initial"]
         super().__init__(spec=spec, frames=_frames(exp, shown, fixed), settings=start)
-        self._experiment, self._fixed = exp, fixed
+        self._experiment, self._shown, self._fixed = exp, shown, fixed
         self._cell: dict | None = None
         self.controls = {c.name: Setting(c, start[c.name]) for c in shown}
         self.add_traits(**{c.name: _Value(c, start[c.name]) for c in shown})
@@ -66,6 +66,7 @@ class Bench(anywidget.AnyWidget):
             for name in settings:
                 setattr(self, name, settings[name])
             if not self._experiment.on_grid(full):
+                self.status = {"state": "busy", "message": ""}
                 with self.hold_sync():
                     self.frame = look(self._experiment, full).to_json()
                     self.answers = settings
@@ -75,7 +76,7 @@ class Bench(anywidget.AnyWidget):
             self._show_in_cell()
 
     def _show_in_cell(self) -> None:
-        """Print the traceback where the bench was shown: a control's move has no cell of its own."""
+        """Print the traceback below the bench: a control's move has no cell of its own."""
         from IPython import get_ipython
 
         shell = get_ipython()
@@ -107,8 +108,8 @@ class Bench(anywidget.AnyWidget):
     def _static(self) -> str:
         frame, spec = self._frame_now(), self.spec
         shown = ", ".join(
-            f"{c['label']}: {self._experiment.control(c['name']).show(self.settings[c['name']])}"
-            for c in spec["controls"]
+            f"{plain(control.label)}: {control.show(self.settings[control.name])}"
+            for control in self._shown
         )
         title = (
             f"Experiment {spec['number']} · {spec['title']}" if spec["number"] else spec["title"]
@@ -209,7 +210,7 @@ def _source(exp: Experiment) -> str:
 
 
 def _control(control: Control) -> dict[str, Any]:
-    label = plain(control.label)
+    label = segments(control.label)
     if isinstance(control, Slider):
         return {
             "name": control.name,
@@ -250,4 +251,3 @@ def _frames(exp: Experiment, shown: list[Control], fixed: Settings) -> list[dict
         for values in itertools.product(*(c.values for c in shown))
     )
     return [look(exp, s).to_json() for s in settings]
-

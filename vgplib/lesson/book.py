@@ -37,6 +37,7 @@ UNUSED = (
     "vendor",
     "*webpack-macros.html",
 )
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 THEME_STYLES = "styles/pydata-sphinx-theme.css"
 
 _LOG = logging.getLogger(__name__)
@@ -82,12 +83,19 @@ def slim(css: str) -> str:
     return re.sub(r"([^{}]*(?:\.fa-|\.sd-|@font-face)[^{}]*)\{([^{}]*)\}", rule, css)
 
 
-def _mend_roles(
+def _mend_page(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Make each entry of a bibliography an item of its list, for screen readers."""
+    """Mend what the builders of a page put on it, before its template is filled in."""
+    # An entry of a bibliography is an item of its list, for screen readers.
     if "body" in context:
         context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+    # The state of widgets is for live front ends; here it would be the tables once more.
+    context["script_files"] = [
+        file
+        for file in context.get("script_files", ())
+        if getattr(file, "attributes", {}).get("type") != WIDGET_STATE
+    ]
 
 
 def _use_templates(app: Sphinx, config: Config) -> None:
@@ -117,6 +125,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.add_css_file(f"vgp/{file.name}", priority=900)
     app.add_js_file(f"vgp/{SCRIPT.name}", loading_method="defer")
     app.connect("config-inited", _use_templates, priority=900)
-    app.connect("html-page-context", _mend_roles)
+    app.connect("html-page-context", _mend_page, priority=900)
     app.connect("build-finished", _finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

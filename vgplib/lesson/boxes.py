@@ -58,7 +58,7 @@ def _list(items: Sequence[str]) -> str:
 _ACCENT = ("--vgp-accent", "#0b6e99")
 _COLOURS = {
     "holds": ("--vgp-good", "#1a7f45"),
-    "conditions": ("--vgp-warn", "#8a6100"),
+    "conditions": _ACCENT,
     "misleading": ("--vgp-warn", "#8a6100"),
     "false": ("--vgp-bad", "#b42318"),
 }
@@ -67,7 +67,7 @@ _COLOURS = {
 def objectives(*items: str) -> Box:
     """What a reader can do after the chapter; each item continues "After this chapter you can"."""
     head = "After this chapter you can"
-    markup = f'<p class="vgp-head"><strong>{head}</strong></p>{_list(items)}'
+    markup = f'<p class="vgp-box-title"><strong>{head}</strong></p>{_list(items)}'
     text = "\n".join([head + ":", *(f"- {plain(i)}" for i in items)])
     return Box(_box("vgp-objectives", _ACCENT, markup), text)
 
@@ -81,8 +81,8 @@ def analogy(title: str, text: str, *, breaks: Sequence[str]) -> Box:
     if not breaks:
         raise ValueError(f"the analogy {title!r} must say where it breaks.")
     markup = (
-        f'<p class="vgp-head"><strong>Analogy: {_rich(title)}</strong></p><p>{_rich(text)}</p>'
-        f'<p class="vgp-head"><strong>Where it breaks</strong></p>{_list(breaks)}'
+        f'<p class="vgp-box-title"><strong>Analogy: {_rich(title)}</strong></p><p>{_rich(text)}</p>'
+        f'<p class="vgp-box-title"><strong>Where it breaks</strong></p>{_list(breaks)}'
     )
     lines = [f"Analogy: {plain(title)}", _wrap(text), "Where it breaks:"]
     lines += [f"- {plain(b)}" for b in breaks]
@@ -127,7 +127,7 @@ def short(text: str, limit: int = 150) -> Box:
     words = len(plain(text).split())
     if words >= limit:
         raise ValueError(f"a summary has under {limit} words; this one has {words}.")
-    markup = f'<p class="vgp-head"><strong>In short</strong></p><p>{_rich(text)}</p>'
+    markup = f'<p class="vgp-box-title"><strong>In short</strong></p><p>{_rich(text)}</p>'
     return Box(_box("vgp-short", _ACCENT, markup), f"In short: {_wrap(text)}")
 
 
@@ -145,7 +145,7 @@ class InANotebook:
 
         note = "This cell is live in a notebook; here is the picture that it drew last."
         inner = (
-            f'<p class="vgp-head"><strong>{note}</strong></p>'
+            f'<p class="vgp-box-title"><strong>{note}</strong></p>'
             f"{figure_svg(self._figure, plain(self._says))}<p>{_rich(self._says)}</p>"
         )
         shown = {"text/plain": repr(self), "text/html": _box("vgp-yours", _ACCENT, inner)}

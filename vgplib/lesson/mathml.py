@@ -97,6 +97,9 @@ def _tree(element: Element) -> Tree:
 
 def _group(tag: str, attributes: dict[str, str], element: Element) -> Tree:
     children = [_tree(child) for child in element]
+    if tag == "msup" and children[1][-1] == "′":
+        # A prime is raised by itself; as an exponent it would be raised twice.
+        return ["mrow", {}, children[0], ["mo", {"lspace": "0", "rspace": "0"}, "′"]]
     if tag == "mover" and children[1][0] == "mo" and children[1][-1] in _ACCENTS:
         attributes["accent"] = "true"
     if tag in _LIMITS and children[0][-1] in _LARGE:

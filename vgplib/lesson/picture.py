@@ -16,6 +16,10 @@ _INK = {
     "#040404": "var(--vgp-accent, #0b6e99)",
     "#050505": "var(--vgp-second, #b4530a)",
     "#060606": "var(--vgp-theory, #566072)",
+    # What matplotlib draws in when nobody says otherwise: a learner's own figures.
+    "#000000": "var(--vgp-ink, #1b2430)",
+    "#1f77b4": "var(--vgp-accent, #0b6e99)",
+    "#ff7f0e": "var(--vgp-second, #b4530a)",
 }
 _ROLE = {"main": "#040404", "second": "#050505", "theory": "#060606"}
 
@@ -48,7 +52,7 @@ def figure_svg(figure: Any, label: str) -> str:
     text = text[text.index("<svg ") :]
     for mark, variable in _INK.items():
         text = text.replace(mark, variable)
-    start = f'<svg role="img" aria-label="{html.escape(label)}" class="vgp-picture" '
+    start = f'<svg role="img" aria-label="{html.escape(label)}" class="vgp-still" '
     return text.replace("<svg ", start, 1)
 
 

@@ -47,8 +47,7 @@ class Quiz(anywidget.AnyWidget):
     live = traitlets.Bool(True).tag(sync=True)
 
     def __repr__(self) -> str:
-        lines = [f"{self.spec['title']}: {len(self.spec['questions'])} questions"]
-        return "\n".join(lines)
+        return f"Quiz {self.spec['chapter']}: {self.spec['title']}"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         state = {"kind": "quiz", "spec": self.spec, "live": False}
@@ -68,12 +67,13 @@ def quiz(chapter: str, folder: str | Path | None = None) -> Quiz:
         BankError: There is no such bank, or it breaks its format.
     """
     path = _folder(folder) / f"{chapter}.json"
+    questions = [_question(q, path) for q in read(path)]
     return Quiz(
         spec={
             "id": unique(f"quiz-{chapter}"),
             "chapter": chapter,
-            "title": "Check yourself",
-            "questions": [_question(q, path) for q in read(path)],
+            "title": f"{len(questions)} questions",
+            "questions": questions,
         }
     )
 

@@ -31,7 +31,9 @@ export function bench(model, el) {
   let theory = true;
   let asking = false;
   let timer = 0;
-  let width = 0; // of the chart, in pixels; asking the page at each move would cost a layout
+  // Of the chart, in pixels; asking the page at each move would cost a layout.
+  let width = 0;
+  let height = 0;
 
   const words = () => describe(spec.controls, settings);
   const controls = makeControls(spec, live, (name, value) => move({ ...settings, [name]: value }));
@@ -51,6 +53,7 @@ export function bench(model, el) {
   const setting = h("p", { class: "vgp-setting" });
   const chart = h("div", { class: "vgp-chart vgp-secret" }, legend, picture);
   const figures = h("div", { class: "vgp-figures vgp-secret" }, readouts.element);
+  const column = h("div", { class: "vgp-controls" }, controls.elements, compare.element);
   const predict = spec.predict && makePredict(spec, spec.predict, () => shown, reveal);
   const root = h(
     "section",
@@ -72,7 +75,7 @@ export function bench(model, el) {
     h(
       "div",
       { class: "vgp-body" },
-      h("div", { class: "vgp-controls" }, controls.elements, compare.element),
+      column,
       h("div", { class: "vgp-stage" }, chart, hint(), busy, problem),
     ),
     predict && predict.element,
@@ -129,7 +132,7 @@ export function bench(model, el) {
   function paint() {
     if (!shown || !width) return;
     const label = `${spec.title}, ${setting.textContent}. ${shown.summary}`;
-    const svg = draw(shown, { width, theory, ghost: kept && kept.frame, label });
+    const svg = draw(shown, { width, height, theory, ghost: kept && kept.frame, label });
     picture.replaceChildren(svg);
     showLegend(legend, shown, theory, kept && kept.words);
   }
@@ -184,13 +187,19 @@ export function bench(model, el) {
   ];
   for (const [event, ear] of ears) model.on(event, ear);
   if (!live) addEventListener("hashchange", restore);
-  const observer = new ResizeObserver(() => {
-    if (picture.clientWidth === width) return;
+  const fit = () => {
+    const before = [width, height];
     width = picture.clientWidth;
-    paint();
+    const beside = column.getBoundingClientRect().right <= picture.getBoundingClientRect().left;
+    height = beside ? column.clientHeight - legend.offsetHeight - 12 : 0;
+    return width !== before[0] || height !== before[1];
+  };
+  const observer = new ResizeObserver(() => {
+    if (fit()) paint();
   });
   observer.observe(picture);
-  width = picture.clientWidth;
+  observer.observe(column);
+  fit();
   update();
   if (!live) restore();
 

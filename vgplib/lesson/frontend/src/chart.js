@@ -12,13 +12,13 @@ import { styled } from "./styles.js";
  * Draw a frame.
  *
  * @param {Frame} frame
- * @param {{width: number, theory: boolean, ghost: Frame | null, label: string}} options pixels;
- *   whether theory is drawn; the run that is kept to compare with; what the picture is called
+ * @param {{width: number, height: number, theory: boolean, ghost: Frame | null, label: string}}
+ *   options pixels, and the height that there is room for; whether theory is drawn; the run that is kept to compare with; what the picture is called
  * @returns {SVGSVGElement}
  */
-export function draw(frame, { width, theory, ghost, label }) {
+export function draw(frame, { width, height: room, theory, ghost, label }) {
   const all = styled(frame, theory, ghost);
-  const height = Math.round(Math.min(400, Math.max(280, width * 0.64)));
+  const height = Math.round(Math.min(420, Math.max(280, width * 0.64, room)));
   const left = { label: wrap(`↑ ${frame.y.label}`, Math.floor(width / 7)), lines: 0 };
   left.lines = left.label.split("\n").length;
   const below = wrap(`${frame.x.label} →`, Math.floor(width / 7));

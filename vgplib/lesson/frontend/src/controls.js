@@ -1,6 +1,7 @@
 // @ts-check
 import { h, say } from "./dom.js";
 import { nearest, positions, show } from "./settings.js";
+import { prose } from "./text.js";
 /** @import { BenchSpec, Choice, Settings, Slider, Value } from "./types.js" */
 
 /**
@@ -43,7 +44,7 @@ function choice(control, id, moved) {
   const element = h(
     "div",
     { class: "vgp-control" },
-    h("div", { class: "vgp-label", id: `${id}-label` }, control.label),
+    h("div", { class: "vgp-label", id: `${id}-label` }, h("span", {}, prose(control.label))),
     h(
       "div",
       { class: "vgp-choices", role: "radiogroup", "aria-labelledby": `${id}-label` },
@@ -77,7 +78,7 @@ function slider(control, id, live, moved) {
   const element = h(
     "div",
     { class: "vgp-control" },
-    h("div", { class: "vgp-label" }, h("label", { for: id }, control.label), output),
+    h("div", { class: "vgp-label" }, h("label", { for: id }, prose(control.label)), output),
     input,
   );
   return {

@@ -11,5 +11,9 @@ import { quiz } from "./quiz.js";
  */
 export function render({ model, el }) {
   if (!el.closest(".vgp")) el.classList.add("vgp");
+  // JupyterLab takes the arrows for the notebook, unless what has the focus is marked like this.
+  el.addEventListener("focusin", ({ target }) => {
+    if (target instanceof HTMLElement) target.dataset.lmSuppressShortcuts = "true";
+  });
   return model.get("kind") === "quiz" ? quiz(model, el) : bench(model, el);
 }

@@ -1,5 +1,6 @@
 // @ts-check
 import { same } from "./numbers.js";
+import { plain } from "./text.js";
 /** @import { BenchSpec, Control, Settings, Slider, Value } from "./types.js" */
 
 /**
@@ -104,7 +105,7 @@ export const describe = (controls, settings) =>
   controls
     .map((control) => {
       const text = show(control, settings[control.name]);
-      return control.kind === "slider" && !control.unit ? `${control.label} ${text}` : text;
+      return control.kind === "slider" && !control.unit ? `${plain(control.label)} ${text}` : text;
     })
     .join(", ");
 

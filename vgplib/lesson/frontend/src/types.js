@@ -16,9 +16,9 @@
  *
  * @typedef {string | number | boolean | null} Value
  * @typedef {Record<string, Value>} Settings
- * @typedef {{name: string, label: string, kind: "choice",
+ * @typedef {{name: string, label: Segment[], kind: "choice",
  *   options: {value: string, label: string}[]}} Choice
- * @typedef {{name: string, label: string, kind: "slider", values: number[], labels: string[],
+ * @typedef {{name: string, label: Segment[], kind: "slider", values: number[], labels: string[],
  *   unit: string, whole: boolean, log: boolean, step: number}} Slider
  * @typedef {Choice | Slider} Control
  *

@@ -1,0 +1,147 @@
+"""The bench in a real JupyterLab: the same widget, and settings that only PyTorch can answer."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+CELLS = [
+    'import vgplib as vgp\nbench = vgp.bench("error-signal", controls=["activation", "depth"])\nbench',
+    # The second bench's run refuses one setting, as a learner's own experiment might.
+    "exp = vgp.experiments.experiment('chain')\n"
+    "whole = exp.run\n"
+    "def run(**settings):\n"
+    "    if settings['hops'] == 7:\n"
+    "        raise RuntimeError('the seventh hop is closed')\n"
+    "    return whole(**settings)\n"
+    "object.__setattr__(exp, 'run', run)\n"
+    'chain = vgp.bench("chain", controls=["hops"], hops=5)\n'
+    "chain",
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a JupyterLab with one notebook, on this machine alone."""
+    home = tmp_path_factory.mktemp("lab")
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in CELLS],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    nbformat.write(notebook, home / "live.ipynb")
+    runtime = home / "runtime"
+    settings = {
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "IPYTHONDIR": str(home / "ipython"),
+        # The kernel's code can import what this process can.
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", "--port=0"]
+    command += ["--IdentityProvider.token=", f"--ServerApp.root_dir={home}", "--allow-root"]
+    with (
+        (home / "log.txt").open("w") as log,
+        subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log) as process,
+    ):
+        try:
+            yield _address(process, runtime, home / "log.txt")
+        finally:
+            process.terminate()
+
+
+def _address(process: subprocess.Popen, runtime: Path, log: Path) -> str:
+    for _ in range(600):
+        for file in runtime.glob("jpserver-*.json"):
+            return json.loads(file.read_text())["url"].rstrip("/")
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def lab(server: str, browser: Browser) -> Iterator[Page]:
+    """The notebook, opened and run."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1600})
+    page.goto(f"{server}/lab/tree/live.ipynb?reset")
+    page.locator(".jp-Notebook .jp-CodeCell").first.click(timeout=120_000)
+    for _ in CELLS:
+        page.keyboard.press("Shift+Enter")
+    expect(page.locator(".vgp-bench")).to_have_count(2, timeout=120_000)
+    yield page
+    page.close()
+
+
+def cell(lab: Page, number: int) -> Locator:
+    return lab.locator(".jp-CodeCell").nth(number)
+
+
+def slider(bench: Locator) -> Locator:
+    return bench.get_by_role("slider")
+
+
+def picture(bench: Locator) -> str:
+    return bench.locator(".vgp-plot").evaluate("svg => svg.outerHTML")
+
+
+def ask(bench: Locator, text: str) -> None:
+    """Move the slider by keyboard until it shows ``text``."""
+    for key, most in (("ArrowLeft", 60), ("ArrowRight", 120)):
+        for _ in range(most):
+            if bench.locator("output").inner_text() == text:
+                return
+            slider(bench).press(key)
+    raise AssertionError(f"the slider never showed {text!r}")
+
+
+def test_a_setting_of_the_atlas_is_shown_at_once(lab: Page) -> None:
+    bench = cell(lab, 0).locator(".vgp-bench")
+    before = picture(bench)
+    bench.get_by_role("radio", name="tanh").check()
+    assert picture(bench) != before
+    expect(bench.locator(".vgp-busy")).to_be_empty()
+
+
+def test_a_setting_that_is_not_in_the_atlas_is_answered_within_two_seconds(lab: Page) -> None:
+    bench = cell(lab, 0).locator(".vgp-bench")
+    before = picture(bench)
+    ask(bench, "29 layers")
+    started = time.monotonic()
+    expect(bench).to_have_attribute("aria-busy", "true", timeout=1_000)
+    expect(bench.locator(".vgp-busy")).to_have_text(re.compile("PyTorch is computing"))
+    expect(bench).to_have_attribute("aria-busy", "false", timeout=30_000)
+    assert time.monotonic() - started < 2
+    assert picture(bench) != before
+    assert "29 layers" in bench.locator(".vgp-plot").get_attribute("aria-label")
+
+
+def test_code_moves_the_bench(lab: Page) -> None:
+    bench = cell(lab, 0).locator(".vgp-bench")
+    lab.locator(".jp-CodeCell").last.locator(".cm-content").click()
+    lab.keyboard.type("bench.depth = 10; print(bench.settings)")
+    lab.keyboard.press("Shift+Enter")
+    expect(bench.locator("output")).to_have_text("10 layers", timeout=30_000)
+
+
+def test_an_error_shows_in_the_bench_and_in_the_cell_and_the_bench_goes_on(lab: Page) -> None:
+    where = cell(lab, 1)
+    bench = where.locator(".vgp-bench")
+    for _ in range(2):  # the same error a second time is told again
+        ask(bench, "7 hops")
+        expect(bench.get_by_role("alert")).to_have_text(
+            "RuntimeError: the seventh hop is closed", timeout=30_000
+        )
+        expect(where.locator(".jp-OutputArea")).to_contain_text("the seventh hop is closed")
+        expect(where.locator(".jp-OutputArea")).to_contain_text("Traceback", timeout=10_000)
+        ask(bench, "8 hops")
+        expect(bench.get_by_role("alert")).to_be_empty(timeout=30_000)
+        expect(bench.locator(".vgp-figures")).to_contain_text("Left after 8 hops")

@@ -1,0 +1,43 @@
+"""How numbers are written: for JSON, and for readers."""
+
+from __future__ import annotations
+
+import math
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def figures(value: float, digits: int = 2) -> str:
+    """A number as a reader likes it: ``0.23``, ``14``, ``4.9 × 10⁻¹⁹``, ``0``, ``not finite``.
+
+    Args:
+        value: Any float.
+        digits: Significant digits, at least 1.
+    """
+    if not math.isfinite(value):
+        return "not finite"
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    power = int(exponent)
+    if -3 <= power <= 4:
+        return f"{float(f'{mantissa}e{power}'):.{max(digits - 1 - power, 0)}f}"
+    return f"{mantissa} × 10{str(power).translate(_SUPERSCRIPT)}"
+
+
+def short(value: float) -> str:
+    """A number that someone chose, without the zeros nobody typed: ``1.41``, ``65536``, ``10⁹``."""
+    if value == int(value) and abs(value) < 1e6:
+        return f"{value:.0f}"
+    if 1e-4 <= abs(value) < 1e6:
+        return f"{value:.3g}"
+    return figures(value, 1).removeprefix("1 × ")
+
+
+def number(value: float, digits: int = 3) -> float | int | str:
+    """A float as JSON can hold it: a few significant digits; ``"nan"``, ``"inf"``, ``"-inf"``."""
+    value = float(value)
+    if not math.isfinite(value):
+        return str(value)
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short == int(short) and abs(short) < 1e6 else short
