@@ -1,5 +1,6 @@
 """Run every benchmark."""
 
-from benchmarks import pages
+from benchmarks import live, moves, pages, times
 
-pages.main()
+for benchmark in (pages, moves, live, times):
+    benchmark.main()

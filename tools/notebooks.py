@@ -59,10 +59,16 @@ def problems(notebook: Any) -> list[str]:
     return found
 
 
-def run(path: Path) -> None:
-    """Run a notebook again where it lies, and write it back with its text outputs."""
+def execute(path: Path) -> Any:
+    """Run a notebook where it lies; returns it with all its outputs."""
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": path.parent}}).execute()
+    return notebook
+
+
+def run(path: Path) -> None:
+    """Run a notebook again and write it back with its text outputs."""
+    notebook = execute(path)
     text_only(notebook)
     nbformat.write(notebook, path)
 

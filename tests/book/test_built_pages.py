@@ -111,6 +111,7 @@ def test_links_within_the_book_lead_somewhere(book):
 def test_a_first_visit_is_light(browser, site, book, page):
     sizes = weight.weigh(browser, site, book, page)
     assert weight.rest(sizes) <= weight.LIMIT, sizes
+    assert sum(sizes.values()) <= weight.WHOLE, sizes
 
 
 def test_search_finds_a_page(browser, site):

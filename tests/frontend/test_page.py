@@ -46,7 +46,7 @@ def test_text_from_data_is_never_markup(show):
         source=pages.HOSTILE,
         caption=[*hostile, {"code": pages.HOSTILE}, {"math": ["math", {}, pages.HOSTILE]}],
         controls=[
-            pages.CONTROLS[0] | {"label": pages.HOSTILE},
+            pages.CONTROLS[0] | {"label": hostile},
             pages.CONTROLS[1] | {"labels": [pages.HOSTILE] * 3},
             pages.CONTROLS[2],
         ],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vgplib import errors
-from vgplib.lesson.bundle import live_parts
+from vgplib.lesson.bundle import live_parts, unique
 from vgplib.lesson.text import plain, segments, to_html
 
 VERDICTS = {
@@ -144,9 +144,9 @@ class InANotebook:
         from vgplib.lesson.picture import figure_svg
 
         note = "This cell is live in a notebook; here is the picture that it drew last."
+        still = figure_svg(self._figure, plain(self._says), unique("live"))
         inner = (
-            f'<p class="vgp-box-title"><strong>{note}</strong></p>'
-            f"{figure_svg(self._figure, plain(self._says))}<p>{_rich(self._says)}</p>"
+            f'<p class="vgp-box-title"><strong>{note}</strong></p>{still}<p>{_rich(self._says)}</p>'
         )
         shown = {"text/plain": repr(self), "text/html": _box("vgp-yours", _ACCENT, inner)}
         return live_parts(self._widget, shown)

@@ -32,22 +32,26 @@ def svg(frame: dict[str, Any], label: str, salt: str) -> str:
         label: The picture's description, for screen readers.
         salt: Makes ids within the SVG unique on the page.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    settings = {"svg.fonttype": "none", "svg.hashsalt": salt, "font.family": "sans-serif"}
-    with mpl.rc_context(settings):
-        figure = Figure(figsize=(7, 3.6))
-        FigureCanvasSVG(figure)
-        _draw(figure.add_axes((0.11, 0.15, 0.86, 0.74)), frame)
-        return figure_svg(figure, label)
+    figure = Figure(figsize=(7, 3.6))
+    _draw(figure.add_axes((0.11, 0.15, 0.86, 0.74)), frame)
+    return figure_svg(figure, label, salt)
 
 
-def figure_svg(figure: Any, label: str) -> str:
-    """A matplotlib figure as inline SVG that follows the page's colours and has a name."""
+def figure_svg(figure: Any, label: str, salt: str) -> str:
+    """A matplotlib figure as inline SVG that follows the page's colours and has a name.
+
+    Args:
+        figure: The figure.
+        label: Its description, for screen readers.
+        salt: Makes ids within the SVG unique on the page, and the same in every build.
+    """
+    import matplotlib as mpl
+
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg ") :]
     for mark, variable in _INK.items():

@@ -197,8 +197,7 @@ export function bench(model, el) {
   const observer = new ResizeObserver(() => {
     if (fit()) paint();
   });
-  observer.observe(picture);
-  observer.observe(column);
+  for (const part of [picture, column, legend]) observer.observe(part);
   fit();
   update();
   if (!live) restore();

@@ -1,0 +1,71 @@
+"""How fast a chart follows: from a control's event to the updated chart, on the static pages.
+
+``python -m benchmarks.moves`` prints one line for each bench; ``make bench`` runs it too. A move
+counts until the chart is in the page and laid out, so that the next frame can show it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tools import book, browser
+
+MOVES = 200
+MEDIAN, P95 = 16.0, 50.0  # milliseconds: one frame, and what still feels immediate
+
+_MOVE = """(bench, moves) => {
+  const inputs = [...bench.querySelectorAll(".vgp-controls input")];
+  const times = [];
+  for (let k = 0; k < moves; k++) {
+    const input = inputs[k % inputs.length];
+    const start = performance.now();
+    if (input.type === "range") {
+      const next = Number(input.value) + 1;
+      input.value = next > Number(input.max) ? input.min : next;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    } else {
+      input.checked = true;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    bench.querySelector(".vgp-plot").getBoundingClientRect();
+    times.push(performance.now() - start);
+  }
+  return times.sort((a, b) => a - b);
+}"""
+
+
+def time_moves(tab: Page) -> dict[str, tuple[float, float]]:
+    """Move every bench of an open page :data:`MOVES` times.
+
+    Returns:
+        Bench id -> median and 95th percentile, in milliseconds.
+    """
+    for skip in tab.get_by_role("button", name="Show me").all():
+        skip.click()
+    found = {}
+    for place in tab.locator("[data-vgp=bench]").all():
+        times = place.locator(".vgp-bench").evaluate(_MOVE, MOVES)
+        key = str(place.get_attribute("id"))
+        found[key] = (times[len(times) // 2], times[int(0.95 * len(times))])
+    return found
+
+
+def main() -> None:
+    """Print a line for each bench of each page."""
+    pages: Path = book.build()
+    print(f"\nms from event to chart, {MOVES} moves (median at most {MEDIAN:.0f}, 95 % {P95:.0f})")
+    with book.serving(pages) as site, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(**browser.options())
+        tab = chromium.new_page()
+        for path in [pages / "intro.html", *sorted(pages.glob("chapters/**/*.html"))]:
+            page = path.relative_to(pages).as_posix()
+            tab.goto(f"{site}/{page}", wait_until="networkidle")
+            for key, (median, high) in time_moves(tab).items():
+                print(f"{median:8.1f}{high:8.1f}  {page}  {key}")
+        chromium.close()
+
+
+if __name__ == "__main__":
+    main()

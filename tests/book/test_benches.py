@@ -1,0 +1,175 @@
+"""The benches and quizzes of the real pages: alive without a kernel and without a network."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, Locator, Page, expect
+from toc import LESSONS
+
+import vgplib as vgp
+
+CHAPTERS = [page for page in LESSONS if page.startswith("chapters/")]
+PAGES = ["intro.html", *CHAPTERS]
+
+
+def states(book: Path, page: str, kind: str = "bench") -> list[dict]:
+    soup = BeautifulSoup((book / page).read_text("utf-8"), "html.parser")
+    found = [json.loads(s.string) for s in soup.find_all("script", class_="vgp-state")]
+    return [state for state in found if state["kind"] == kind]
+
+
+def opened(browser: Browser, address: str) -> Page:
+    """A page whose every request that leaves the book is refused and remembered."""
+    tab = browser.new_page(viewport={"width": 1280, "height": 1000})
+    tab.set_default_timeout(10_000)
+    inside = re.compile(re.escape(address.split("#")[0].rsplit("/", 2)[0]))
+    tab.route(
+        "**/*",
+        lambda route: route.continue_() if inside.match(route.request.url) else route.abort(),
+    )
+    tab.goto(address)
+    return tab
+
+
+def bench(tab: Page, key: str) -> Locator:
+    found = tab.locator(f"[id='{key}'] .vgp-bench")
+    if (skip := found.get_by_role("button", name="Show me")).count():
+        skip.press("Enter")
+    return found
+
+
+def named(of: Locator) -> str:
+    """What a chart is called: its bench, its setting and its readouts."""
+    return str(of.locator(".vgp-plot").get_attribute("aria-label"))
+
+
+def picture(of: Locator) -> str:
+    return of.locator(".vgp-plot").evaluate("svg => svg.outerHTML")
+
+
+@pytest.mark.parametrize("place", ["http", "file"])
+@pytest.mark.parametrize("page", PAGES)
+def test_every_control_moves_the_chart_by_keyboard_alone(request, browser, book, page, place):
+    root = request.getfixturevalue("site") if place == "http" else book.as_uri()
+    tab = opened(browser, f"{root}/{page}")
+    for state in states(book, page):
+        shown = bench(tab, state["spec"]["id"])
+        for number, control in enumerate(state["spec"]["controls"]):
+            where = shown.locator(".vgp-controls > .vgp-control").nth(number)
+            before = picture(shown)
+            if control["kind"] == "slider":
+                slider = where.get_by_role("slider")
+                at_end = state["settings"][control["name"]] == control["values"][-1]
+                slider.focus()
+                tab.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+            else:
+                where.locator("input:checked").focus()
+                tab.keyboard.press("ArrowDown")
+            assert picture(shown) != before, f"{state['spec']['id']}: {control['name']}"
+    tab.close()
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_linked_setting_is_restored_and_disturbs_no_other_bench(browser, book, page):
+    first, second = states(book, page)[:2]
+    spec = first["spec"]
+    wanted = {
+        c["name"]: (c.get("values") or [o["value"] for o in c["options"]])[-1]
+        for c in spec["controls"]
+    }
+    untouched = opened(browser, f"{book.as_uri()}/{page}")
+    other = named(bench(untouched, second["spec"]["id"]))
+    untouched.close()
+
+    tab = opened(browser, f"{book.as_uri()}/{page}#{spec['id']}?{urlencode(wanted)}")
+    assert named(tab.locator(f"[id='{spec['id']}'] .vgp-bench")).endswith(
+        first["frames"][-1]["summary"]
+    )
+    assert named(bench(tab, second["spec"]["id"])) == other
+    tab.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_copied_python_gives_the_same_picture(browser, book, page):
+    tab = opened(browser, f"{book.as_uri()}/{page}")
+    for state in states(book, page):
+        shown = bench(tab, state["spec"]["id"])
+        shown.get_by_role("button", name="Copy as Python").press("Enter")
+        code = shown.locator("pre").inner_text()
+        scope: dict = {}
+        exec(code.replace("vgp.bench(", "again = vgp.readouts("), scope)
+        assert (
+            scope["data"].sizes["seed"]
+            == vgp.experiments.experiment(state["spec"]["experiment"]).seeds
+        )
+        figures = shown.locator(".vgp-figures dd").all_inner_texts()
+        assert figures == [readout.text for readout in scope["again"]]
+    tab.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_scripts_there_are_pictures_descriptions_tables_and_answers(browser, book, page):
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(f"{book.as_uri()}/{page}")
+    benches = states(book, page)
+    assert benches
+    for state in benches:
+        where = tab.locator(f"[id='{state['spec']['id']}']")
+        still = where.locator("svg[role=img]")
+        expect(still).to_be_visible()
+        frame = frame_of(state)
+        assert frame["readouts"][0]["text"] in still.get_attribute("aria-label")
+        expect(where.locator("figcaption")).to_contain_text(frame["summary"])
+        where.locator("summary").click()
+        expect(where.locator("table")).to_be_visible()
+        assert where.locator("tbody tr").count() >= 2
+    for state in states(book, page, "quiz"):
+        where = tab.locator(f"[id='{state['spec']['id']}']")
+        assert where.locator("details").count() == len(state["spec"]["questions"])
+    context.close()
+
+
+def frame_of(state: dict) -> dict:
+    """The frame of the setting that a page opens with."""
+    index = 0
+    for control in state["spec"]["controls"]:
+        values = control.get("values") or [o["value"] for o in control["options"]]
+        index = index * len(values) + values.index(state["settings"][control["name"]])
+    return state["frames"][index]
+
+
+def test_print_shows_the_chart_at_the_shown_setting_and_no_controls(browser, book):
+    tab = opened(browser, f"{book.as_uri()}/intro.html")
+    shown = bench(tab, "error-signal")
+    shown.get_by_role("slider").press("End")
+    label = named(shown)
+    assert "50 layers" in label
+    tab.emulate_media(media="print")
+    expect(shown.locator(".vgp-plot")).to_be_visible()
+    assert named(shown) == label
+    expect(shown.get_by_role("slider")).to_be_hidden()
+    expect(shown.get_by_role("button", name="Reset")).to_be_hidden()
+    tab.close()
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_question_answers_and_the_answer_stays(browser, site, book, page):
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.goto(f"{site}/{page}")
+    (state,) = states(book, page, "quiz")
+    number, question = next(
+        (k, q) for k, q in enumerate(state["spec"]["questions"]) if q["type"] == "multiple_choice"
+    )
+    right = next(k for k, a in enumerate(question["answers"]) if a["correct"])
+    asked = tab.locator(".vgp-quiz fieldset").nth(number)
+    asked.get_by_role("radio").nth(right).check()
+    expect(asked).to_contain_text("Right:")
+    tab.reload()
+    expect(tab.locator(".vgp-quiz")).to_contain_text(f"1 of {len(state['spec']['questions'])}")
+    context.close()
