@@ -10,6 +10,7 @@ A lesson needs one import, ``import vgplib as vgp``, and these names:
 ``vgp.objectives``    what a reader can do after a chapter
 ``vgp.analogy``       a comparison, with where it breaks
 ``vgp.meta``          the time and the counts under a chapter's title
+``vgp.picture``       a matplotlib figure in the page's colours
 ``vgp.short``         a chapter in under 150 words
 ``vgp.in_a_notebook`` a live widget, with the picture that a static page shows
 ``vgp.run``           an experiment, measured now by PyTorch, as ``xarray.Dataset``
@@ -38,6 +39,7 @@ _HOMES = {
     "measured": "vgplib.lesson.boxes",
     "objectives": "vgplib.lesson.boxes",
     "analogy": "vgplib.lesson.boxes",
+    "picture": "vgplib.lesson.boxes",
     "short": "vgplib.lesson.boxes",
     "meta": "vgplib.lesson.boxes",
     "in_a_notebook": "vgplib.lesson.boxes",

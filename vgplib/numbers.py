@@ -21,8 +21,10 @@ def figures(value: float, digits: int = 2) -> str:
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     power = int(exponent)
     if -3 <= power <= 4:
-        return f"{float(f'{mantissa}e{power}'):.{max(digits - 1 - power, 0)}f}"
-    return f"{mantissa} × 10{str(power).translate(_SUPERSCRIPT)}"
+        text = f"{float(f'{mantissa}e{power}'):.{max(digits - 1 - power, 0)}f}"
+    else:  # no-break spaces: a number stays on one line
+        text = f"{mantissa}\u00a0×\u00a010{str(power).translate(_SUPERSCRIPT)}"
+    return text.replace("-", "−")
 
 
 def short(value: float) -> str:
@@ -31,7 +33,7 @@ def short(value: float) -> str:
         return f"{value:.0f}"
     if 1e-4 <= abs(value) < 1e6:
         return f"{value:.3g}"
-    return figures(value, 1).removeprefix("1 × ")
+    return figures(value, 1).removeprefix("1\u00a0×\u00a0")
 
 
 def number(value: float, digits: int = 3) -> float | int | str:

@@ -75,7 +75,7 @@ def test_keyboard_reaches_everything_and_shows_where_it_is(show):
         "error-signal-depth",
         "error-signal-weight_scale",
         "theory",
-        "this run",
+        "keep this run",
         "Copy as Python",
         "Link to this setting",
         "Data table",

@@ -107,7 +107,7 @@ def test_the_bundle_has_a_part_for_each_place():
     assert data["text/plain"].splitlines() == [
         "chain(slope=0.25, weight=1.0, hops=10)",
         "  Factor per hop: 0.250",
-        "  Left after 10 hops: 9.5 × 10⁻⁷",
+        "  Left after 10 hops: 9.5 × 10⁻⁷",
         "  Verdict: Vanished",
     ]
 
@@ -118,7 +118,7 @@ def test_without_scripts_there_are_a_picture_its_description_and_its_table():
     assert state["settings"] == SAME
     label = re.search(r'<svg role="img" aria-label="([^"]+)"', html)[1]
     assert "Experiment 2.1" in label
-    assert "9.5 × 10⁻⁷" in label
+    assert "9.5 × 10⁻⁷" in label
     cells = re.findall(r"<td>([^<]*)</td>", html)
     assert len(cells) == 11
     assert float(cells[0]) == pytest.approx(0.25**10, rel=1e-2)

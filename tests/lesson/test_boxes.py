@@ -7,7 +7,7 @@ import vgplib as vgp
 
 def parts(box):
     found = box._repr_mimebundle_()
-    return found["text/plain"], found.get("text/html", found.get("text/markdown"))
+    return found["text/plain"], found["text/html"]
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,22 @@ def test_a_summary_is_short():
         vgp.short("word " * 150)
 
 
-def test_a_measured_paragraph_is_markdown_with_the_same_words():
-    text, markdown = parts(vgp.measured("It keeps **0.24** of $x$."))
+def test_a_measured_paragraph_says_the_same_in_html_and_in_plain_text():
+    text, html = parts(vgp.measured("It keeps **0.24** of $x$."))
     assert text == "It keeps 0.24 of x."
-    assert markdown == "It keeps **0.24** of $x$."
+    assert "<strong>0.24</strong>" in html
+    assert "<math" in html
+
+
+def test_a_picture_has_its_words_as_name_and_as_caption():
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.add_subplot().plot([1, 2])
+    text, html = parts(vgp.picture(figure, "A line from 1 to 2."))
+    assert text == "A line from 1 to 2."
+    assert 'aria-label="A line from 1 to 2."' in html
+    assert "<figcaption>A line from 1 to 2.</figcaption>" in html
 
 
 def test_text_is_never_markup():

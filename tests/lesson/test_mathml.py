@@ -100,3 +100,8 @@ def test_any_text_is_a_formula_or_a_value_error(latex):
 
 def test_text_is_escaped():
     assert "<b>" not in mathml.to_mathml(r"\text{<b>}")
+
+
+def test_a_prime_is_raised_once():
+    assert "<msup>" not in mathml.to_mathml(r"\varphi'(z)")
+    assert mathml.to_mathml(r"\varphi'^2").count("<msup>") == 1

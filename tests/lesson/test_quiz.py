@@ -100,20 +100,32 @@ def test_a_chapter_has_six_questions_and_two_that_must_be_worked_out(path):
     assert sum(q["type"] == "numeric" for q in bank) >= 2
 
 
-@pytest.mark.parametrize("path", BANKS, ids=lambda p: p.stem)
-def test_every_objective_is_asked_by_a_question(path):
+def outputs(path):
+    """The text outputs of the chapter that a bank belongs to."""
     notebook = json.loads(
         (path.parents[1] / "chapters" / f"{path.stem}.ipynb").read_text(encoding="utf-8")
     )
-    outputs = [
-        "".join(o["data"]["text/plain"])
+    return [
+        "".join(output["data"]["text/plain"])
         for cell in notebook["cells"]
-        for o in cell.get("outputs", [])
-        if "data" in o
+        for output in cell.get("outputs", [])
+        if "data" in output
     ]
-    (objectives,) = [o for o in outputs if o.startswith("After this chapter you can")]
+
+
+@pytest.mark.parametrize("path", BANKS, ids=lambda p: p.stem)
+def test_every_objective_is_asked_by_a_question(path):
+    (objectives,) = [o for o in outputs(path) if o.startswith("After this chapter you can")]
     asked = {q["objective"] for q in read(path)}
     assert asked == set(range(objectives.count("\n- ")))
+
+
+@pytest.mark.parametrize("path", BANKS, ids=lambda p: p.stem)
+def test_the_line_under_the_title_counts_right(path):
+    shown = outputs(path)
+    names = tuple(f"{name}(" for name in vgp.experiments.EXPERIMENTS)
+    benches = sum(output.startswith(names) for output in shown)
+    assert re.fullmatch(rf"\d+ min · {benches} experiments · {len(read(path))} questions", shown[0])
 
 
 def settled():

@@ -64,8 +64,8 @@ def view(data: xr.Dataset, *, activation: str, depth: int, learning_rate: float)
     last = float(np.median(runs[:, -1]))
     accuracy = float(np.median(data["accuracy"].values))
     if not np.isfinite(last) or last > 1.2 * GUESSING:
-        verdict = Readout("Verdict", "Diverges", tone="bad")
-    elif abs(last - GUESSING) < 0.05:
+        verdict = Readout("Verdict", "Worse than guessing", tone="bad")
+    elif last > GUESSING - 0.05:
         verdict = Readout("Verdict", "Stuck: no better than guessing", tone="bad")
     elif last > 0.5:
         verdict = Readout("Verdict", "Learns slowly", tone="warn")
@@ -104,7 +104,8 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     caption=(
-        "Cross-entropy over the 1400 training digits. Line: median of 5 seeds; band: their "
-        "range; dashed: the loss of guessing, ln 10."
+        "Cross-entropy over the 1400 training digits; layers 32 wide, Xavier's weights, batches of "
+        "64, momentum 0.9. Line: median of 5 seeds; band: their range; dashed: the loss of "
+        "guessing, ln 10."
     ),
 )

@@ -1,6 +1,7 @@
 """The error signal, layer by layer, in a deep network before any training.
 
-Protocol: Gaussian inputs, because mean-field theory is about them; a batch of 8, layers
+Protocol: Gaussian inputs of mean square 1, all that mean-field theory needs to know; a batch
+of 8, layers
 256 wide, float64; the loss is the mean over the batch of <v, h_L> with one Gaussian v, so
 that nothing but the layers themselves shapes the signal on its way back.
 """
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 WIDTH, BATCH = 256, 8
 
-# Var W = factor / fan_in, and Var b = factor / fan_in: what mean-field theory needs to know.
+# Var W times fan-in, and Var b: what mean-field theory needs to know.
 VARIANCES = {"lecun": (1.0, 0.0), "he": (2.0, 0.0), "pytorch": (1 / 3, 1 / (3 * WIDTH))}
 
 

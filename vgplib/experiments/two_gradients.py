@@ -1,8 +1,8 @@
 """The two gradients of a layer: the error signal and the weight gradient.
 
-In a bias-free ReLU network the weight gradient has the same size at every layer whatever the
-error signal does: sum(W * dloss/dW) is equal for all layers of a positively homogeneous
-network, because the forward and the backward scale multiply.
+In a bias-free ReLU network sum(W * dloss/dW) is equal at every layer, because the forward and
+the backward scale of a positively homogeneous network multiply. With equally large weights the
+weight gradients are then of similar size at every layer, whatever the error signal does.
 """
 
 from __future__ import annotations

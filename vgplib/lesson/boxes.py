@@ -22,12 +22,8 @@ VERDICTS = {
 class Box:
     """HTML for the page and the same words as plain text. Made by the functions below."""
 
-    def __init__(self, markup: str, text: str, markdown: str | None = None) -> None:
-        self._parts = {"text/plain": text}
-        if markdown is not None:
-            self._parts["text/markdown"] = markdown
-        else:
-            self._parts["text/html"] = markup
+    def __init__(self, markup: str, text: str) -> None:
+        self._parts = {"text/plain": text, "text/html": markup}
 
     def __repr__(self) -> str:
         return self._parts["text/plain"]
@@ -114,8 +110,11 @@ def claim(said: str, verdict: str, measured: str, *, see: str | None = None) -> 
 
 
 def measured(text: str) -> Box:
-    """A paragraph of the lesson whose numbers were formatted by the cell it stands in."""
-    return Box("", _wrap(text), markdown=text)
+    """A paragraph of the lesson whose numbers were formatted by the cell it stands in.
+
+    After a bench that asks for a guess, the page tells it only when the guess is made.
+    """
+    return Box(f'<div class="vgp vgp-saw"><p>{_rich(text)}</p></div>', _wrap(text))
 
 
 def short(text: str, limit: int = 150) -> Box:
@@ -129,6 +128,20 @@ def short(text: str, limit: int = 150) -> Box:
         raise ValueError(f"a summary has under {limit} words; this one has {words}.")
     markup = f'<p class="vgp-box-title"><strong>In short</strong></p><p>{_rich(text)}</p>'
     return Box(_box("vgp-short", _ACCENT, markup), f"In short: {_wrap(text)}")
+
+
+def picture(figure: Any, says: str) -> Box:
+    """A matplotlib figure in the page's colours, light and dark.
+
+    Args:
+        figure: The figure.
+        says: What it shows, for those who do not see it, and as its caption.
+    """
+    from vgplib.lesson.picture import figure_svg
+
+    still = figure_svg(figure, plain(says), unique("picture"))
+    markup = f'<figure class="vgp vgp-drawn">{still}<figcaption>{_rich(says)}</figcaption></figure>'
+    return Box(markup, _wrap(says))
 
 
 class InANotebook:

@@ -97,14 +97,21 @@ def _tree(element: Element) -> Tree:
 
 def _group(tag: str, attributes: dict[str, str], element: Element) -> Tree:
     children = [_tree(child) for child in element]
-    if tag == "msup" and children[1][-1] == "′":
+    if tag == "msup" and _starts_with_prime(children[1]):
         # A prime is raised by itself; as an exponent it would be raised twice.
-        return ["mrow", {}, children[0], ["mo", {"lspace": "0", "rspace": "0"}, "′"]]
+        primed = ["mrow", {}, children[0], ["mo", {"lspace": "0", "rspace": "0"}, "′"]]
+        rest = children[1][3:] if children[1][0] == "mrow" else []
+        return ["msup", {}, primed, ["mrow", {}, *rest]] if rest else primed
     if tag == "mover" and children[1][0] == "mo" and children[1][-1] in _ACCENTS:
         attributes["accent"] = "true"
     if tag in _LIMITS and children[0][-1] in _LARGE:
         tag = _LIMITS[tag]  # browsers set the limits beside the sign where there is no room
     return [tag, attributes, *(_spaced(children) if tag in ("mrow", "mtd") else children)]
+
+
+def _starts_with_prime(tree: Tree) -> bool:
+    first = tree[2] if tree[0] == "mrow" and len(tree) > 2 else tree
+    return first[-1] == "′"
 
 
 def _token(tag: str, attributes: dict[str, str], text: str) -> Tree:

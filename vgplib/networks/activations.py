@@ -20,7 +20,7 @@ class Activation:
         name: As in ``activation="leaky_relu"``.
         label: As the reader sees it: ``"leaky ReLU"``.
         function: phi, applied entry by entry.
-        max_slope: The largest value of phi' (for softplus and tanh-like limits: the supremum).
+        max_slope: The largest value of phi' (for softplus and SELU: the supremum).
             A unit counts as saturated where ``|phi'(z)| < 0.05 * max_slope``.
     """
 

@@ -122,7 +122,7 @@ export function bench(model, el) {
     root.setAttribute("aria-busy", String(waiting));
     if (!frame) return;
     shown = frame;
-    compare.offerTheory(frame.series.some((s) => s.role === "theory"));
+    compare.offerTheory(frame.series.find((s) => s.role === "theory")?.name);
     readouts.show(frame);
     tools.show(frame, words());
     say(setting, words());
@@ -140,13 +140,16 @@ export function bench(model, el) {
   function hide() {
     root.classList.add("vgp-predicting");
     for (const part of [chart, figures]) part.setAttribute("aria-hidden", "true");
+    column.inert = true; // a control whose effect nobody can see would seem broken
     tools.offerData(false);
   }
 
   function reveal() {
     root.classList.remove("vgp-predicting");
     for (const part of [chart, figures]) part.removeAttribute("aria-hidden");
+    column.inert = false;
     tools.offerData(true);
+    el.dispatchEvent(new Event("vgp-reveal", { bubbles: true }));
   }
 
   function reset() {

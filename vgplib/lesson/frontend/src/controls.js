@@ -102,7 +102,7 @@ function slider(control, id, live, moved) {
  */
 export function makeCompare({ id, controls }, switched) {
   const theory = toggle("theory", true, switched.theory);
-  const keep = toggle("this run", false, switched.keep);
+  const keep = toggle("keep this run", false, switched.keep);
   keep.button.hidden = !controls.length; // there is no other run
   const element = h(
     "div",
@@ -117,10 +117,11 @@ export function makeCompare({ id, controls }, switched) {
   );
   return {
     element,
-    /** @param {boolean} there whether there is a theory to draw */
-    offerTheory: (there) => {
-      theory.button.hidden = !there;
-      element.hidden = !there && keep.button.hidden;
+    /** @param {string | undefined} name of the dashed line, where there is one */
+    offerTheory: (name) => {
+      if (name) say(theory.button, name);
+      theory.button.hidden = !name;
+      element.hidden = !name && keep.button.hidden;
     },
     reset: () => (theory.set(true), keep.set(false)),
   };
