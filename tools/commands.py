@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -49,7 +50,10 @@ def test() -> None:
 
 def lab() -> None:
     """Set up and open the chapters in JupyterLab."""
-    _steps(SET_UP, ("Opening JupyterLab", lambda: _python("-m", "jupyter", "lab", "chapters")))
+    # Jupyter refuses root, who is everybody in a container, unless told.
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    jupyter = ["-m", "jupyter", "lab", *root, "chapters"]
+    _steps(SET_UP, ("Opening JupyterLab", lambda: _python(*jupyter)))
 
 
 def atlas() -> None:

@@ -173,3 +173,15 @@ def test_a_question_answers_and_the_answer_stays(browser, site, book, page):
     tab.reload()
     expect(tab.locator(".vgp-quiz")).to_contain_text(f"1 of {len(state['spec']['questions'])}")
     context.close()
+
+
+def test_what_was_to_be_seen_is_told_after_the_guess(browser, book):
+    tab = opened(browser, f"{book.as_uri()}/chapters/02-causes.html")
+    told = tab.locator(".vgp-saw > p").first
+    expect(told).to_be_hidden()
+    tab.emulate_media(media="print")
+    expect(told).to_be_visible()
+    tab.emulate_media(media="screen")
+    bench(tab, "chain")
+    expect(told).to_be_visible()
+    tab.close()

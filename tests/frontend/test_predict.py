@@ -25,13 +25,13 @@ def page(show):
     return show(pages.bench(predict=pages.PREDICT))
 
 
-def test_chart_figures_and_table_wait_while_controls_work(page):
+def test_chart_figures_table_and_controls_wait(page):
     assert_hidden(page)
     assert page.get_by_role("button", name="Data table").count() == 0
+    assert page.locator(".vgp-controls").get_attribute("inert") is not None
+    page.get_by_role("button", name="Show me").click()
     page.get_by_role("radio", name="tanh").check()
     page.get_by_role("slider", name="Depth").press("ArrowLeft")
-    assert_hidden(page)
-    page.get_by_role("button", name="Show me").click()
     assert "tanh, 20 layers" in page.locator(".vgp-plot").get_attribute("aria-label")
 
 

@@ -13,21 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vgplib.engine.experiment import Choice, Experiment, Slider
-from vgplib.experiments.reading import (
-    band,
-    decades,
-    kept_per_layer,
-    ratio_readout,
-    relative,
-    thin,
-    verdict,
-)
-from vgplib.experiments.view import Axis, Readout, Series, View
+from vgplib.experiments.reading import band, decades, relative, signal_readouts, thin
+from vgplib.experiments.view import Axis, Series, View
 from vgplib.measures import theory
 from vgplib.measures.layers import measure
 from vgplib.networks.data import gaussian
 from vgplib.networks.feedforward import FeedForward
-from vgplib.numbers import figures
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -76,17 +67,11 @@ def view(
         keep = thin(depth)
         points = theory_line[keep].tolist()
         series.append(Series("theory", layers[keep].tolist(), points, role="theory"))
-    kept = float(np.median([kept_per_layer(r) for r in runs]))
-    ratio = float(np.median(runs[:, 0]))
     return View(
         x=Axis("layer (1 = nearest the input)", (1, depth), whole=True),
         y=Axis("signal vs last layer", decades(runs, theory_line), log=True),
         series=tuple(series),
-        readouts=(
-            Readout("Signal kept per layer", figures(kept, 3), kept),
-            ratio_readout("First layer vs last", ratio),
-            verdict(ratio),
-        ),
+        readouts=signal_readouts(runs, "layer"),
     )
 
 

@@ -90,6 +90,22 @@ def decades(*values: np.ndarray, least: float = 2) -> tuple[float, float]:
     return float(10.0**low), float(10.0**high)
 
 
+def signal_readouts(runs: np.ndarray, hop: str) -> tuple[Readout, Readout, Readout]:
+    """What a relative signal keeps per hop, what is left at the first place, and what it means.
+
+    Args:
+        runs: Relative profiles, shape (seeds, places); see :func:`relative`.
+        hop: What a hop leads over: ``"layer"`` or ``"step"``.
+    """
+    kept = float(np.median([kept_per_layer(run) for run in runs]))
+    ratio = float(np.median(runs[:, 0]))
+    return (
+        Readout(f"Signal kept per {hop}", figures(kept, 3), kept),
+        ratio_readout(f"First {hop} vs last", ratio),
+        verdict(ratio),
+    )
+
+
 def ratio_readout(label: str, ratio: float) -> Readout:
     """A ratio as a readout, toned by its verdict."""
     return Readout(label, figures(ratio), ratio, verdict(ratio).tone)

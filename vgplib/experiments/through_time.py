@@ -8,22 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vgplib.engine.experiment import Choice, Experiment, Slider
-from vgplib.experiments.reading import (
-    band,
-    decades,
-    kept_per_layer,
-    ratio_readout,
-    relative,
-    verdict,
-)
-from vgplib.experiments.view import Axis, Readout, View
+from vgplib.experiments.reading import band, decades, relative, signal_readouts
+from vgplib.experiments.view import Axis, View
 from vgplib.measures.time import measure_time
 from vgplib.networks.data import gaussian
 from vgplib.networks.recurrent import Recurrent
-from vgplib.numbers import figures
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,17 +35,11 @@ def view(data: xr.Dataset, *, cell: str, recurrent_scale: float, steps: int) -> 
     del cell, recurrent_scale
     time = data["step"].values
     runs = relative(data["signal"].values)
-    kept = float(np.median([kept_per_layer(r) for r in runs]))
-    ratio = float(np.median(runs[:, 0]))
     return View(
         x=Axis("time step (1 = oldest)", (1, steps), whole=True),
         y=Axis("signal vs last step", decades(runs), log=True),
         series=(band("signal", time, runs),),
-        readouts=(
-            Readout("Signal kept per step", figures(kept, 3), kept),
-            ratio_readout("First step vs last", ratio),
-            verdict(ratio),
-        ),
+        readouts=signal_readouts(runs, "step"),
     )
 
 
