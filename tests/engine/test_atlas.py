@@ -56,6 +56,8 @@ def assert_close(name, kept, now, settings):
     In float64 that is 1e-3. Training in float32 amplifies rounding when it diverges, so only the
     first 30 steps are held to 5 %. In 16 bits, sums near the smallest number round differently:
     there, a tenth of a decade for what is well above it, and two layers for where it ends.
+    In chaos a network multiplies its rounding as it multiplies the signal: from a billion-fold
+    growth on, seeds agree no more, and their median is held to a decade.
     """
     if name == "descent":
         if kept.ndim == 2:
@@ -68,6 +70,12 @@ def assert_close(name, kept, now, settings):
         assert np.abs(np.log10(kept[strong] / now[strong])).max(initial=0) < 0.1, settings
         assert np.abs((kept > 0).sum(axis=1) - (now > 0).sum(axis=1)).max() <= 2, settings
         return
+    if name == "error-signal":
+        chaotic = now[:, 0] > 1e9 * now[:, -1]
+        if chaotic.any():
+            apart = np.log10(np.median(kept, axis=0)) - np.log10(np.median(now, axis=0))
+            assert np.abs(apart).max() < 1, settings
+        kept, now = kept[~chaotic], now[~chaotic]
     np.testing.assert_allclose(kept, now, rtol=1e-3, err_msg=str(settings))
 
 

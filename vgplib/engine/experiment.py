@@ -132,7 +132,7 @@ class Experiment:
         Raises:
             ValueError: A name is unknown or a value is not allowed.
         """
-        full = dict(self.start) if hasattr(self, "_by_name") else {}
+        full = dict(self.start)
         for name, value in settings.items():
             full[name] = self.control(name).check(value)
         return {c.name: full[c.name] for c in self.controls}

@@ -79,14 +79,13 @@ class Bench(anywidget.AnyWidget):
         """Print the traceback below the bench: a control's move has no cell of its own."""
         from IPython import get_ipython
 
-        shell = get_ipython()
-        if shell is None or self._cell is None:
+        if self._cell is None:  # never shown in a notebook: the error is raised where it happens
             raise
-        now = shell.parent_header if hasattr(shell, "parent_header") else None
+        shell = get_ipython()
+        now = shell.get_parent()
         shell.set_parent(self._cell)
         shell.showtraceback()
-        if now is not None:
-            shell.set_parent(now)
+        shell.set_parent(now)
 
     def _frame_now(self) -> dict[str, Any]:
         full = self._experiment.check({**self._fixed, **self.settings})
