@@ -82,6 +82,18 @@ def test_a_setting_off_the_grid_is_answered_by_pytorch():
     assert bench.frame["readouts"][1]["value"] == pytest.approx(0.25**7, rel=1e-2)
 
 
+def test_a_start_off_the_grid_is_measured_once_and_shown(monkeypatch):
+    exp = vgp.experiments.experiment("chain")
+    runs = []
+    whole = exp.run
+    monkeypatch.setitem(exp.__dict__, "run", lambda **s: runs.append(s) or whole(**s))
+    bench = vgp.bench("chain", hops=7)
+    data, _ = bench._repr_mimebundle_()
+    assert len(runs) == exp.seeds
+    assert bench.answers == bench.settings == {**SAME, "hops": 7}
+    assert "Left after 7 hops" in data["text/plain"]
+
+
 def test_an_error_in_a_run_is_told_and_the_bench_works_afterwards(monkeypatch, capsys):
     bench = vgp.bench("chain")
     real = bench._experiment.run

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 DIST = Path(__file__).parent / "frontend" / "dist"
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 _ids: dict[str, itertools.count] = {}
 
