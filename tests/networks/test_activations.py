@@ -37,3 +37,7 @@ def test_an_unknown_activation_says_what_there_is():
         ValueError, match=r"unknown activation 'ReLu'\. Did you mean 'relu'\?.*tanh"
     ):
         activation("ReLu")
+
+
+def test_prelu_stands_where_pytorch_starts_it():
+    assert torch.equal(activation("prelu")(DENSE.float()), torch.nn.PReLU()(DENSE.float()))

@@ -44,3 +44,27 @@ def wide():
         return out
 
     return runs
+
+
+@pytest.fixture(scope="session")
+def chain_factor():
+    """Measure the factor of the norm per layer in chains of a linear layer and any ``step``."""
+
+    def measured(step, *, width, batch, weight_variance=1.0, bias_variance=0.0, depth=14, seeds=3):
+        """Mean over seeds; from layer 4, where the variance has settled, to the last."""
+        logs = []
+        for seed in range(seeds):
+            zs, h = [], gaussian(batch, width, seed).requires_grad_()
+            for layer in range(depth):
+                number = 1000 * (seed + 1) + layer
+                weight = math.sqrt(weight_variance / width) * gaussian(width, width, number)
+                bias = math.sqrt(bias_variance) * gaussian(1, width, 500 + number)
+                zs.append(h @ weight + bias)
+                h = step(zs[-1])
+            # Each sample has a read-out of its own: batch norm makes the mean over samples 0.
+            loss = (h * gaussian(batch, width, 900 + seed)).sum()
+            signals = [s.norm().item() for s in torch.autograd.grad(loss, zs)]
+            logs.append(math.log(signals[3] / signals[-1]) / (depth - 4))
+        return math.exp(sum(logs) / seeds)
+
+    return measured

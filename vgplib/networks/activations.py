@@ -42,10 +42,19 @@ class Activation:
 
 
 def slope(function: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
-    """The derivative of an entry-by-entry ``function`` at ``z``, by automatic differentiation."""
+    """The derivative of an entry-by-entry ``function`` at ``z``, by automatic differentiation.
+
+    Raises:
+        ValueError: PyTorch cannot differentiate the function.
+    """
     with torch.enable_grad():
         z = z.detach().requires_grad_()
-        (derivative,) = torch.autograd.grad(function(z).sum(), z)
+        values = function(z)
+        if not values.requires_grad:
+            raise ValueError(
+                f"PyTorch cannot differentiate {function!r}: its values have no graph."
+            )
+        (derivative,) = torch.autograd.grad(values.sum(), z)
     return derivative
 
 
@@ -53,8 +62,13 @@ def _identity(z: Tensor) -> Tensor:
     return z.clone()
 
 
-# The largest slopes of GELU and SiLU lie above 1, where their second derivative vanishes:
-# GELU at sqrt(2), SiLU at 2.39936. SELU's is scale * alpha, reached just below 0.
+def _prelu(z: Tensor) -> Tensor:
+    # He et al. 2015 start its slope at 1/4, and so does nn.PReLU: here it stays there.
+    return F.leaky_relu(z, 0.25)
+
+
+# The largest slopes of GELU, SiLU and Mish lie above 1, where their second derivative vanishes:
+# at sqrt(2), 2.39936 and 1.49057. SELU's is scale * alpha, reached just below 0.
 ACTIVATIONS: dict[str, Activation] = {
     a.name: a
     for a in (
@@ -65,9 +79,12 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("silu", "SiLU", F.silu, 1.0998393194),
         Activation("linear", "linear", _identity, 1.0),
         Activation("leaky_relu", "leaky ReLU", F.leaky_relu, 1.0),
+        Activation("prelu", "PReLU (slope 1/4)", _prelu, 1.0),
         Activation("elu", "ELU", F.elu, 1.0),
         Activation("selu", "SELU", F.selu, 1.0507009873554805 * 1.6732632423543772),
         Activation("softplus", "softplus", F.softplus, 1.0),
+        Activation("mish", "Mish", F.mish, 1.0884981613),
+        Activation("softsign", "softsign", F.softsign, 1.0),
     )
 }
 

@@ -11,62 +11,79 @@ from torch import Tensor, nn
 
 from vgplib import errors
 
-Draw = Callable[[int, int, float, torch.Generator | None], Tensor]
+Unit = Callable[[int, int, torch.Generator | None], Tensor]
+Scale = Callable[[int, int, float], float]
 
 
 @dataclass(frozen=True)
 class Initialiser:
-    """A way to draw the weights of one linear layer.
+    """A way to draw the weights of one linear layer: a scale times a matrix that has none.
+
+    Networks that differ in the gain alone can so share the draw, which is the costly part.
 
     Attributes:
         name: As in ``initialiser="xavier"``.
         label: As the reader sees it.
-        draw: ``draw(fan_out, fan_in, gain, generator)`` gives a float64 weight matrix.
+        unit: ``unit(fan_out, fan_in, generator)`` draws a float64 matrix of scale 1.
+        scale: ``scale(fan_out, fan_in, gain)`` is what multiplies it.
         draws_bias: Whether biases are drawn too, as PyTorch does; else they are 0.
     """
 
     name: str
     label: str
-    draw: Draw
+    unit: Unit
+    scale: Scale
     draws_bias: bool = False
 
-
-def _normal(variance: Callable[[int, int], float]) -> Draw:
-    """Independent normal entries with mean 0 and ``gain**2 * variance(fan_out, fan_in)``."""
-
-    def draw(fan_out: int, fan_in: int, gain: float, generator: torch.Generator | None) -> Tensor:
-        std = gain * math.sqrt(variance(fan_out, fan_in))
-        return std * torch.randn(fan_out, fan_in, dtype=torch.float64, generator=generator)
-
-    return draw
+    def draw(
+        self, fan_out: int, fan_in: int, gain: float, generator: torch.Generator | None
+    ) -> Tensor:
+        """A float64 weight matrix of shape ``(fan_out, fan_in)``."""
+        return self.scale(fan_out, fan_in, gain) * self.unit(fan_out, fan_in, generator)
 
 
-def _orthogonal(
-    fan_out: int, fan_in: int, gain: float, generator: torch.Generator | None
-) -> Tensor:
+def _normal(fan_out: int, fan_in: int, generator: torch.Generator | None) -> Tensor:
+    """Independent normal entries with mean 0 and variance 1."""
+    return torch.randn(fan_out, fan_in, dtype=torch.float64, generator=generator)
+
+
+def _variance(variance: Callable[[int, int], float]) -> Scale:
+    """The scale that makes a variance of 1 into ``gain**2 * variance(fan_out, fan_in)``."""
+    return lambda fan_out, fan_in, gain: gain * math.sqrt(variance(fan_out, fan_in))
+
+
+def _orthogonal(fan_out: int, fan_in: int, generator: torch.Generator | None) -> Tensor:
     weight = torch.empty(fan_out, fan_in, dtype=torch.float64)
-    return nn.init.orthogonal_(weight, gain, generator=generator)
+    return nn.init.orthogonal_(weight, generator=generator)
 
 
-def _uniform(fan_out: int, fan_in: int, gain: float, generator: torch.Generator | None) -> Tensor:
-    bound = gain / math.sqrt(fan_in)
+def _uniform(fan_out: int, fan_in: int, generator: torch.Generator | None) -> Tensor:
+    """Independent entries, uniform between -1 and 1."""
     weight = torch.empty(fan_out, fan_in, dtype=torch.float64)
-    return weight.uniform_(-bound, bound, generator=generator)
+    return weight.uniform_(-1.0, 1.0, generator=generator)
 
 
 INITIALISERS: dict[str, Initialiser] = {
     i.name: i
     for i in (
         # LeCun: variance 1 / fan_in; gain is then sigma_w of mean-field theory.
-        Initialiser("lecun", "LeCun", _normal(lambda fan_out, fan_in: 1 / fan_in)),
+        Initialiser("lecun", "LeCun", _normal, _variance(lambda fan_out, fan_in: 1 / fan_in)),
         # Glorot & Bengio 2010: the compromise between the forward and the backward pass.
-        Initialiser("xavier", "Xavier", _normal(lambda fan_out, fan_in: 2 / (fan_in + fan_out))),
+        Initialiser(
+            "xavier", "Xavier", _normal, _variance(lambda fan_out, fan_in: 2 / (fan_in + fan_out))
+        ),
         # He et al. 2015: twice LeCun's, as ReLU passes half of the mean square.
-        Initialiser("he", "He", _normal(lambda fan_out, fan_in: 2 / fan_in)),
+        Initialiser("he", "He", _normal, _variance(lambda fan_out, fan_in: 2 / fan_in)),
         # Saxe et al. 2013: rows (or columns) of length gain, at right angles to each other.
-        Initialiser("orthogonal", "orthogonal", _orthogonal),
+        Initialiser("orthogonal", "orthogonal", _orthogonal, lambda fan_out, fan_in, gain: gain),
         # nn.Linear's own: variance 1 / (3 fan_in), for the biases too.
-        Initialiser("pytorch", "PyTorch's default", _uniform, draws_bias=True),
+        Initialiser(
+            "pytorch",
+            "PyTorch's default",
+            _uniform,
+            lambda fan_out, fan_in, gain: gain / math.sqrt(fan_in),
+            draws_bias=True,
+        ),
     )
 }
 

@@ -1,0 +1,262 @@
+"""Wide networks on average: the variance that layers settle at, and what signals do there.
+
+Notation: ``z_l = W_l h_{l-1} + b_l`` and ``h_l = phi(z_l)``, weights with variance
+``weight_variance / fan_in``, biases with variance ``bias_variance``. In a wide network each
+``z_l`` is normal with mean 0 and variance q_l.
+
+Sources: Poole et al. 2016 (q and its fixed point), Schoenholz et al. 2017 (chi), He et al. 2015
+(ReLU).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vgplib import errors
+from vgplib.measures.theory._arguments import Numbers, number, plain
+from vgplib.measures.theory._quadrature import Function, Phi, normal_mean
+from vgplib.measures.theory._roots import find_roots
+
+# Below the first and above the second, q counts as 0 and as infinite: the fixed point is then
+# approached forever, and chi is its limit there.
+_Q_ZERO, _Q_INFINITE = 1e-12, 1e12
+# Steps of q, upwards, by which fixed points are looked for.
+_LADDER = 1.1 ** np.arange(math.ceil(math.log(_Q_INFINITE) / math.log(1.1)) + 1)
+
+
+def fixed_point(
+    activation: str | Function, weight_variance: ArrayLike = 1.0, bias_variance: ArrayLike = 0.0
+) -> Numbers:
+    """The variance q* of the pre-activations at which a deep network settles.
+
+    Solves ``q = weight_variance * E[phi(sqrt(q) z)^2] + bias_variance`` with z ~ N(0, 1), and
+    returns the solution that the layers reach from q = 1 (Poole et al. 2016).
+
+    Args:
+        activation: A name in ``ACTIVATIONS``, or a function of a float64 tensor, applied entry by
+            entry; it may have kinks and need not be 0 at 0.
+        weight_variance: Variance of a weight times fan_in; a number or an array.
+        bias_variance: Variance of a bias; a number or an array.
+
+    Returns:
+        q*; 0 where the variance dies out and ``inf`` where it grows without end. Where every q is
+        a solution (ReLU with weight variance 2, linear with 1) it is the 1 it starts from. A float
+        for numbers, an array for arrays, of their common shape.
+
+    Raises:
+        ValueError: The activation is unknown, or a variance is not a finite number >= 0.
+    """
+    weight, bias, shape = variances(weight_variance, bias_variance)
+    return plain(fixed_points(Phi(activation), weight, bias).reshape(shape))
+
+
+def chi(
+    activation: str | Function, weight_variance: ArrayLike = 1.0, bias_variance: ArrayLike = 0.0
+) -> Numbers:
+    """The factor of the squared norm of the error signal, going back one layer at q*.
+
+    ``chi_1 = weight_variance * E[phi'(sqrt(q*) z)^2]``, z ~ N(0, 1) (Schoenholz et al. 2017).
+    Where q* is 0 or infinite, the limit: for tanh with weight variance up to 1 and no bias it is
+    ``weight_variance * phi'(0)^2``. Below 1 signals vanish, above 1 they explode.
+
+    Args:
+        activation: As for :func:`fixed_point`.
+        weight_variance: As for :func:`fixed_point`.
+        bias_variance: As for :func:`fixed_point`.
+
+    Returns:
+        A float for numbers, an array for arrays.
+
+    Raises:
+        ValueError: As :func:`fixed_point`.
+    """
+    weight, bias, shape = variances(weight_variance, bias_variance)
+    phi = Phi(activation)
+    q = fixed_points(phi, weight, bias)
+    return plain((weight * mean_square_slope(phi, q)).reshape(shape))
+
+
+def signal_factor(
+    activation: str | Function, weight_variance: ArrayLike = 1.0, bias_variance: ArrayLike = 0.0
+) -> Numbers:
+    """The factor of the norm of the error signal, going back one layer: ``sqrt(chi)``.
+
+    Args:
+        activation: As for :func:`fixed_point`.
+        weight_variance: As for :func:`fixed_point`.
+        bias_variance: As for :func:`fixed_point`.
+
+    Returns:
+        A float for numbers, an array for arrays.
+
+    Raises:
+        ValueError: As :func:`fixed_point`.
+    """
+    return plain(np.sqrt(chi(activation, weight_variance, bias_variance)))
+
+
+def critical_line(activation: str | Function, bias_variance: ArrayLike) -> Numbers:
+    """The weight variance at which chi is 1: signals neither vanish nor explode.
+
+    Between ordered and chaotic networks (Poole et al. 2016, Schoenholz et al. 2017). Chi is
+    taken to grow with the weight variance, as it does for tanh, sigmoid and ReLU.
+
+    Args:
+        activation: As for :func:`fixed_point`.
+        bias_variance: Variance of a bias; a number or an array.
+
+    Returns:
+        A float for a number, an array for an array.
+
+    Raises:
+        ValueError: The activation is unknown, a bias variance is not a finite number >= 0, or
+            chi does not cross 1 between weight variances of 1e-6 and 1e6.
+    """
+    bias = number("bias_variance", bias_variance, least=0)
+    phi, flat = Phi(activation), bias.ravel()
+
+    def excess(weight: np.ndarray, which: np.ndarray) -> np.ndarray:
+        return weight * mean_square_slope(phi, fixed_points(phi, weight, flat[which])) - 1
+
+    low, high, every = np.full(flat.size, 1e-6), np.full(flat.size, 1e6), np.arange(flat.size)
+    outside = ~((excess(low, every) < 0) & (excess(high, every) > 0))
+    if outside.any():
+        raise ValueError(
+            f"chi does not cross 1 between weight variances {low[0]:g} and {high[0]:g} "
+            f"at bias variance {flat[outside][0].item()!r}."
+        )
+    return plain(find_roots(excess, low, high).reshape(bias.shape))
+
+
+def signal_profile(
+    activation: str | Function,
+    depth: int,
+    weight_variance: float,
+    bias_variance: float = 0.0,
+    input_variance: float = 1.0,
+) -> list[float]:
+    """The expected norm of dloss/dz in hidden layers 1 to ``depth``, in units of the last one's.
+
+    Follows q_l from layer to layer, not only at its fixed point:
+    ``q_1 = weight_variance * input_variance + bias_variance``, and
+    ``signal_l = sqrt(weight_variance * E[phi'(sqrt(q_l) z)^2]) * signal_{l+1}``.
+
+    Args:
+        activation: As for :func:`fixed_point`.
+        depth: Hidden layers, all of the same width.
+        weight_variance: Variance of a weight times fan_in.
+        bias_variance: Variance of a bias.
+        input_variance: Mean square of an input feature.
+
+    Returns:
+        ``depth`` numbers, the last of them 1.
+
+    Raises:
+        ValueError: The activation is unknown, or a number is out of range.
+    """
+    phi = Phi(activation)
+    depth = errors.whole("depth", depth)
+    weight, bias, inputs = (
+        number(name, value, least=0).item()
+        for name, value in [
+            ("weight_variance", weight_variance),
+            ("bias_variance", bias_variance),
+            ("input_variance", input_variance),
+        ]
+    )
+    q = weight * inputs + bias
+    factors = []
+    for _ in range(depth - 1):
+        factors.append(math.sqrt(weight * mean_square_slope(phi, q)))
+        q = weight * mean_square(phi, q).item() + bias
+    profile = [1.0]
+    for factor in reversed(factors):
+        profile.append(profile[-1] * factor)
+    return profile[::-1]
+
+
+def normal_expectation(function: str | Function, variance: ArrayLike = 1.0) -> Numbers:
+    """E[f(sqrt(variance) z)], z ~ N(0, 1): what mean-field theory is made of.
+
+    Args:
+        function: A name in ``ACTIVATIONS``, or a function of a float64 tensor, applied entry by
+            entry; it may have kinks.
+        variance: Above 0; a number or an array.
+
+    Returns:
+        A float for a number, an array for an array; to about 1e-14, relative to the largest
+        ``abs(f)`` where the probability is.
+
+    Raises:
+        ValueError: The activation is unknown, or a variance is not a finite number above 0.
+    """
+    phi, deviation = Phi(function), np.sqrt(number("variance", variance, above=0))
+    return plain(normal_mean(phi, deviation, phi.breaks))
+
+
+def variances(
+    weight_variance: ArrayLike, bias_variance: ArrayLike
+) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+    """Both variances, checked, as flat arrays of the same length; and their common shape."""
+    weight, bias = np.broadcast_arrays(
+        number("weight_variance", weight_variance, least=0),
+        number("bias_variance", bias_variance, least=0),
+    )
+    return weight.ravel(), bias.ravel(), weight.shape
+
+
+def fixed_points(phi: Phi, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """:func:`fixed_point` for flat arrays of variances."""
+    start = (weight * mean_square(phi, 1.0) + bias) - 1
+    q = np.ones(len(weight))
+    # Layer after layer, q moves one way until it meets a solution: walk that way, then close in.
+    for away, moving in [(1, start >= 1e-13), (-1, start <= -1e-13)]:
+        q[moving] = _walk(phi, weight[moving], bias[moving], away)
+    return q
+
+
+def _walk(phi: Phi, weight: np.ndarray, bias: np.ndarray, away: int) -> np.ndarray:
+    """The first fixed point above 1 (``away`` = 1) or below (-1); inf or 0 where there is none."""
+    if not len(weight):
+        return weight
+
+    def growth(q: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """Relative change of q over one layer."""
+        return (weight[which] * mean_square(phi, q) + bias[which]) / q - 1
+
+    steps = _LADDER**away
+    squares = mean_square(phi, steps)
+    # The last step before, and the first step after the fixed point; 0 where there is none. What
+    # is below 1e-13 is rounding: softplus at weight variance 2 grows ever more slowly.
+    before, after = np.zeros(len(weight), dtype=int), np.zeros(len(weight), dtype=int)
+    for i in range(1, len(steps)):
+        ahead = ((weight * squares[i] + bias) / steps[i] - 1) * away
+        before[(after == 0) & (ahead > 1e-13)] = i
+        after[(after == 0) & (ahead < -1e-13)] = i
+    q = np.full(len(weight), math.inf if away > 0 else 0.0)
+    (found,) = after.nonzero()
+    q[found] = find_roots(
+        lambda x, which: growth(x, found[which]), steps[before[found]], steps[after[found]]
+    )
+    return q
+
+
+def mean_square(phi: Phi, q: ArrayLike) -> np.ndarray:
+    """E[phi(sqrt(q) z)^2], z ~ N(0, 1), of the shape of ``q``."""
+    return normal_mean(lambda u: phi(u) ** 2, deviations(q), phi.breaks)
+
+
+def mean_square_slope(phi: Phi, q: ArrayLike) -> np.ndarray:
+    """E[phi'(sqrt(q) z)^2], z ~ N(0, 1), of the shape of ``q``."""
+    return normal_mean(lambda u: phi.slope(u) ** 2, deviations(q), phi.breaks)
+
+
+def deviations(q: ArrayLike) -> np.ndarray:
+    """sqrt(q), close to 0 or very large in place of 0 and infinity.
+
+    The limit there: ReLU has no slope at 0 itself, but one on either side.
+    """
+    return np.sqrt(np.clip(q, _Q_ZERO**2, _Q_INFINITE**2))
