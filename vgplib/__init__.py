@@ -14,9 +14,11 @@ A lesson needs one import, ``import vgplib as vgp``, and these names:
 ``vgp.short``         a chapter in under 150 words
 ``vgp.in_a_notebook`` a live widget, with the picture that a static page shows
 ``vgp.run``           an experiment, measured now by PyTorch, as ``xarray.Dataset``
+``vgp.sweep``         an experiment over a grid of settings and seeds, in chunks
 ``vgp.readouts``      the three figures that a bench shows for a setting
 ``vgp.atlas``         an experiment, measured ahead of time, as ``xarray.Dataset``
 ``vgp.measure``       what each layer of a network passes back and forward
+``vgp.record``        the same, in part, while a training step runs: the light mode
 ``vgp.theory``        closed forms and mean-field theory
 ``vgp.networks``      the networks, activations, initialisers and data of the lessons
 ``vgp.figures``       a number as text, with a few significant digits
@@ -44,12 +46,13 @@ _HOMES = {
     "meta": "vgplib.lesson.boxes",
     "in_a_notebook": "vgplib.lesson.boxes",
     "run": "vgplib.experiments",
+    "sweep": "vgplib.experiments",
     "readouts": "vgplib.experiments",
     "atlas": "vgplib.experiments",
     "experiments": "vgplib.experiments",
     "figures": "vgplib.numbers",
     "measure": "vgplib.measures.layers",
-    "measure_time": "vgplib.measures.time",
+    "record": "vgplib.measures.light",
     "theory": "vgplib.measures.theory",
     "networks": "vgplib.networks",
 }

@@ -11,6 +11,10 @@ class AtlasError(RuntimeError):
     """An atlas file is missing, damaged, or was made by another version of its experiment."""
 
 
+class GridError(RuntimeError):
+    """A grid of runs cannot be measured, kept or gone on with; the message says what to do."""
+
+
 class BankError(ValueError):
     """A question bank breaks its format; the message names file, question and reason."""
 

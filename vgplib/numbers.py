@@ -42,4 +42,6 @@ def number(value: float, digits: int = 3) -> float | int | str:
     if not math.isfinite(value):
         return str(value)
     short = float(f"{value:.{digits}g}")
+    if math.isinf(short):  # the largest floats, rounded up
+        return value
     return int(short) if short == int(short) and abs(short) < 1e6 else short

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 
 from vgplib.measures.layers import measure
-from vgplib.measures.time import measure_time
 from vgplib.networks import FeedForward, Recurrent, digits, gaussian
 
 
@@ -55,10 +54,9 @@ def test_depth_is_that_of_the_graph_so_a_recurrent_layer_counts_every_step(
     for seed in range(5):
         x = gaussian(steps * 8, 32, 100 + seed).reshape(steps, 8, 32)
         v = gaussian(1, 32, 200 + seed)[0]
-        data = measure_time(
-            Recurrent(32, 32, cell, seed=seed), x, lambda h, v=v: (h[-1] @ v).mean()
-        )
-        ratios.append(math.log10(data.attrs["ratio"]))
+        net = Recurrent(32, 32, cell, seed=seed)
+        data = measure(net, lambda m, x=x, v=v: (m(x)[-1] @ v).mean())
+        ratios.append(math.log10(data.step_ratio.item()))
     assert mean(ratios) == pytest.approx(decades, abs=tolerance)
 
 

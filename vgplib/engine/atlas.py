@@ -2,7 +2,8 @@
 
 ``python -m vgplib.engine.atlas`` measures what is missing or out of date;
 ``python -m vgplib.engine.atlas NAME --force`` measures one anew. A stopped run goes on
-where it was, and a file appears only when it is whole.
+where it was, and a file appears only when it is whole. ``--scheduler tcp://HOST:PORT``
+measures on the workers of a Dask cluster.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ import argparse
 import functools
 import hashlib
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vgplib.engine import provenance
+from vgplib.engine.chunks import write
 from vgplib.engine.experiment import EXPERIMENTS, Experiment, Settings, experiment
-from vgplib.errors import AtlasError
+from vgplib.engine.grid import Grid, measure
+from vgplib.errors import AtlasError, GridError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,11 +36,7 @@ MANTISSA_BITS = (
 
 def recipe(exp: Experiment) -> str:
     """What an atlas of ``exp`` holds, as canonical JSON: two equal recipes, one atlas."""
-    grid = {c.name: list(c.values) for c in exp.controls}
-    return json.dumps(
-        {"experiment": exp.name, "version": exp.version, "seeds": exp.seeds, "grid": grid},
-        sort_keys=True,
-    )
+    return json.dumps(Grid.whole(exp).recipe(), sort_keys=True)
 
 
 def load(name: str, folder: Path | None = None) -> xr.Dataset:
@@ -95,89 +94,58 @@ def at(exp: Experiment, settings: Settings, folder: Path | None = None) -> xr.Da
     return data.drop_vars([*lengths, *place]).isel({**place, **cut})
 
 
-def build(exp: Experiment, folder: Path | None = None, progress: bool = True) -> Path:
+def build(
+    exp: Experiment,
+    folder: Path | None = None,
+    *,
+    memory: int | str = "2GiB",
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> Path:
     """Measure every setting of the grid and write the atlas; go on where a stopped run was.
 
     Args:
         exp: The experiment.
         folder: Where to write; by default where the package keeps its atlases.
+        memory: The bound on what the computation takes, as in ``vgp.sweep``.
+        scheduler: The address of a Dask scheduler, as in ``vgp.sweep``.
         progress: Whether to show a progress bar.
 
     Returns:
         The path of the whole file.
+
+    Raises:
+        ValueError: ``memory`` is no size, or one run takes more.
+        vgplib.errors.GridError: A run failed, the cluster cannot be reached, or the disk is full.
     """
-    import torch
-    import xarray as xr
-    from tqdm import tqdm
-
     folder = folder or FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    tag = hashlib.sha256(recipe(exp).encode()).hexdigest()[:12]
-    parts = folder / f".{exp.name}-{tag}.part"
-    parts.mkdir(exist_ok=True)
-
-    runs: list[xr.Dataset] = []
-    for index, settings in enumerate(
-        tqdm(exp.grid(), total=exp.size(), desc=exp.name, unit="setting", disable=not progress)
-    ):
-        part = parts / f"{index}.nc"
-        if not part.exists():
-            _write(exp.measure(**settings), part)
-        with xr.open_dataset(part, engine="h5netcdf") as file:
-            runs.append(file.load())
-
-    data = _assemble(exp, runs)
-    data.attrs = {
-        "recipe": recipe(exp),
-        "title": exp.title,
-        "torch": torch.__version__.split("+")[0],
-    }
+    grid = Grid.whole(exp)
+    made_by = json.dumps([grid.recipe(), provenance.versions()]).encode()
+    parts = folder / f".{exp.name}-{hashlib.sha256(made_by).hexdigest()[:12]}.part"
+    for other in set(folder.glob(f".{exp.name}-*.part")) - {parts}:
+        shutil.rmtree(other)  # of another version or grid: of no more use
+    data = measure(grid, bound=memory, scheduler=scheduler, folder=parts, progress=progress)
     path = folder / f"{exp.name}.nc"
-    _write(data, path)
+    packed = {"zlib": True, "complevel": 9, "shuffle": True}
+    content = data.map(_shorten, keep_attrs=True).to_netcdf(
+        engine="h5netcdf", encoding={k: packed for k in data.data_vars}
+    )
+    try:
+        write(path, content)
+    except OSError as problem:
+        raise GridError(f"{path} cannot be written: {problem}.") from problem
     shutil.rmtree(parts)
     _load.cache_clear()
     return path
 
 
-def _assemble(exp: Experiment, runs: list[xr.Dataset]) -> xr.Dataset:
-    """One array per variable over the whole grid; shorter runs are padded with NaN."""
-    import xarray as xr
-
-    shape = tuple(len(c.values) for c in exp.controls)
-    axes = [c.name for c in exp.controls]
-    own = [str(d) for d in runs[0].dims if d != "seed"]
-    longest = {d: max(runs, key=lambda r, d=d: r.sizes[d])[d] for d in own}
-    out: dict[str, Any] = {}
-    for name, first in runs[0].data_vars.items():
-        dims = [str(d) for d in first.dims]
-        size = [exp.seeds if d == "seed" else longest[d].size for d in dims]
-        block = np.full((len(runs), *size), np.nan)
-        for slot, run in zip(block, runs, strict=True):
-            values = run[name].values
-            slot[tuple(slice(n) for n in values.shape)] = _shorten(values)
-        out[str(name)] = ([*axes, *dims], block.reshape(*shape, *size), first.attrs)
-    for d in own:
-        lengths = np.array([run.sizes[d] for run in runs], dtype="int32")
-        out[f"length_{d}"] = (axes, lengths.reshape(shape))
-    coords = {c.name: list(c.values) for c in exp.controls}
-    return xr.Dataset(out, coords={**coords, **{d: longest[d].values for d in own}})
-
-
-def _shorten(values: np.ndarray) -> np.ndarray:
+def _shorten(data: xr.DataArray) -> xr.DataArray:
     """Keep the leading bits of each mantissa, so that the file compresses well."""
-    mantissa, exponent = np.frexp(values)
-    return np.ldexp(np.round(np.ldexp(mantissa, MANTISSA_BITS)), exponent - MANTISSA_BITS)
-
-
-def _write(data: xr.Dataset, path: Path) -> None:
-    """Write ``data`` to ``path`` whole or not at all."""
-    half = path.with_name(f"{path.name}.{os.getpid()}.half")
-    packed = {"zlib": True, "complevel": 9, "shuffle": True}
-    try:
-        data.to_netcdf(half, engine="h5netcdf", encoding={k: packed for k in data.data_vars})
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)
+    if data.dtype.kind != "f":
+        return data
+    mantissa, exponent = np.frexp(data.values)
+    rounded = np.round(np.ldexp(mantissa, MANTISSA_BITS))
+    return data.copy(data=np.ldexp(rounded, exponent - MANTISSA_BITS))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -185,6 +153,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m vgplib.engine.atlas", description=__doc__)
     parser.add_argument("names", nargs="*", help="experiments to measure (default: all)")
     parser.add_argument("--force", action="store_true", help="measure even what is up to date")
+    parser.add_argument("--memory", default="2GiB", help="the most to take (default: 2GiB)")
+    parser.add_argument("--scheduler", help="a Dask scheduler, such as tcp://127.0.0.1:8786")
     given = parser.parse_args(arguments)
     try:
         chosen = [experiment(n) for n in given.names] or list(EXPERIMENTS.values())
@@ -199,7 +169,13 @@ def main(arguments: list[str] | None = None) -> int:
                 continue
         except AtlasError as problem:
             print(problem)
-        path = build(exp)
+        try:
+            path = build(exp, memory=given.memory, scheduler=given.scheduler)
+        except (ValueError, GridError) as problem:
+            print(problem, file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            return 130
         print(f"{exp.name}: wrote {path.name}, {path.stat().st_size / 1e6:.2f} MB")
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,26 @@ class Slider:
 Control = Choice | Slider
 
 
+@dataclass(frozen=True)
+class Batch:
+    """How many runs of one experiment are measured as one computation.
+
+    Each run's numbers must be the same, to the bit, whichever runs it is batched with.
+
+    Attributes:
+        run: ``run(settings, seeds) -> xarray.Dataset``: one pair of settings and seed a run,
+            all of one group. The leading dimension is ``run``, in the order given; then come
+            the dimensions, variables and coordinates of the experiment's own ``run``.
+        group: ``group(settings)``; only settings with equal groups are batched together,
+            since their networks have equal shapes.
+        nbytes: ``nbytes(settings)``: the memory that one run needs while its batch runs.
+    """
+
+    run: Callable[[list[Settings], list[int]], xr.Dataset]
+    group: Callable[[Settings], Hashable]
+    nbytes: Callable[[Settings], int]
+
+
 @dataclass(frozen=True, eq=False)  # equal only to itself, so that results can be cached by it
 class Experiment:
     """Settings, grid, run and view of one experiment.
@@ -105,6 +125,7 @@ class Experiment:
         caption: What the lines and bands are, in one or two sentences.
         seeds: How many runs make one curve; 1 only where nothing is drawn at random.
         version: Raise it when ``run`` changes its numbers: old atlases are then refused.
+        batch: How many runs are measured as one computation; without it, one at a time.
     """
 
     name: str
@@ -116,6 +137,7 @@ class Experiment:
     caption: str
     seeds: int = 5
     version: int = 1
+    batch: Batch | None = None
     _by_name: dict[str, Control] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from vgplib.engine import experiment as _engine
 from vgplib.engine.experiment import EXPERIMENTS, Experiment, Settings, experiment
@@ -21,7 +25,7 @@ from vgplib.experiments.view import Readout, View
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["EXPERIMENTS", "atlas", "experiment", "look", "readouts", "run"]
+__all__ = ["EXPERIMENTS", "atlas", "experiment", "look", "readouts", "run", "sweep"]
 
 for _module in (
     chain,
@@ -49,6 +53,67 @@ def run(name: str, **settings: Any) -> xr.Dataset:
         ValueError: An unknown name or a value that is not allowed; the message says what is.
     """
     return experiment(name).measure(**settings)
+
+
+def sweep(
+    name: str,
+    *,
+    seeds: int | None = None,
+    memory: int | str = "2GiB",
+    scheduler: str | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+    **axes: Any,
+) -> xr.Dataset:
+    """Measure an experiment over a grid of settings: thousands of networks, in chunks.
+
+    Networks of one shape are computed together where the experiment can. Finished chunks are
+    kept as files: the same call with the same ``folder`` goes on where a stopped one was, also
+    with another ``memory`` or ``scheduler``. Results do not depend on these, to the bit on one
+    machine.
+
+    Example: ``vgp.sweep("error-signal", weight_scale=[1, 1.5, 2], depth=[10, 30], seeds=3)``.
+
+    Args:
+        name: The experiment's name, such as ``"error-signal"``.
+        seeds: How many seeds each setting is run with: 0, 1, ...; by default, as many as the
+            experiment's bench shows.
+        memory: The most that the computation may take beside Python and its packages: a size
+            such as ``"512MiB"`` or a number of bytes. On a cluster, for each worker process.
+            Runs that an experiment cannot batch go one at a time, whatever they take.
+        scheduler: The address of a Dask scheduler, ``"tcp://HOST:PORT"``: its workers then
+            measure the chunks. Without it, this process does, on two threads.
+        folder: Where finished chunks are kept; they stay there. Without it they are in a
+            temporary folder, which is removed at the end, or kept and named when the sweep is
+            stopped. Name one for a sweep of hours: it outlives a crash of the machine too.
+        progress: Whether to show a progress bar, counted in runs.
+        **axes: For any of the experiment's settings a value, or a sequence of values, which
+            becomes a dimension. Values off the atlas's grid are fine, within its range. Other
+            settings keep their start value.
+
+    Returns:
+        A dataset with a dimension for each sequence, in the order of the experiment's settings,
+        then ``seed``, then the experiment's own; where runs differ in length they are padded
+        with NaN, and ``length_...`` says how long each is. ``attrs`` holds the recipe as JSON,
+        the versions of vgplib, torch and numpy, and the git commit of a checkout.
+
+    Raises:
+        ValueError: An unknown name, an axis that is empty, holds a value twice or one that is
+            not allowed, or a ``memory`` that is no size or too small for one run.
+        vgplib.errors.GridError: A run failed, the disk is full, ``folder`` cannot be used or
+            holds another grid, or no scheduler answers; the message names which and where.
+    """
+    from vgplib.engine.grid import Grid, measure
+
+    grid = Grid.over(experiment(name), axes, seeds)
+    data = measure(
+        grid,
+        bound=memory,
+        scheduler=scheduler,
+        folder=None if folder is None else Path(folder),
+        progress=progress,
+    )
+    return data.squeeze([name for name in grid.axes if np.ndim(axes.get(name, 0)) == 0])
 
 
 def look(exp: Experiment, settings: Settings) -> View:

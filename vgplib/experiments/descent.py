@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from vgplib.engine.experiment import Choice, Experiment, Slider
+from vgplib.engine.block import Shape
+from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
+from vgplib.engine.training import Training, nbytes, train_batch
 from vgplib.experiments.reading import band
 from vgplib.experiments.view import Axis, Readout, Series, View
-from vgplib.networks.data import digits
+from vgplib.networks.data import TRAIN, digits
 from vgplib.networks.feedforward import FeedForward
 from vgplib.numbers import figures
 
@@ -55,6 +57,29 @@ def run(*, activation: str, depth: int, learning_rate: float, seed: int) -> xr.D
         {"loss": ("step", losses), "accuracy": accuracy},
         coords={"step": np.arange(0, STEPS + 1, EVERY)},
     )
+
+
+def run_many(settings: list[Settings], seeds: list[int]) -> xr.Dataset:
+    """Many runs of one activation and depth; numbers are those of :func:`run`."""
+    x, y, x_test, y_test = digits()
+    runs = [
+        Training(seed, "xavier", learning_rate=s["learning_rate"])
+        for s, seed in zip(settings, seeds, strict=True)
+    ]
+    data = train_batch(
+        _shape(settings[0]),
+        settings[0]["activation"],
+        runs,
+        train=(x, y),
+        test=(x_test, y_test),
+        steps=STEPS,
+        record=range(0, STEPS + 1, EVERY),
+    )
+    return data[["loss"]].assign(accuracy=data["accuracy"].isel(step=-1, drop=True))
+
+
+def _shape(settings: Settings) -> Shape:
+    return Shape(64, WIDTH, settings["depth"], BATCH, outputs=10, dtype=torch.float32)
 
 
 def view(data: xr.Dataset, *, activation: str, depth: int, learning_rate: float) -> View:
@@ -102,6 +127,13 @@ EXPERIMENT = Experiment(
     ),
     start={"activation": "tanh", "depth": 2, "learning_rate": 0.01},
     run=run,
+    batch=Batch(
+        run=run_many,
+        group=lambda settings: (settings["activation"], settings["depth"]),
+        nbytes=lambda settings: nbytes(
+            _shape(settings), settings["activation"], samples=TRAIN, steps=STEPS
+        ),
+    ),
     view=view,
     caption=(
         "Cross-entropy over the 1400 training digits; layers 32 wide, Xavier's weights, batches of "

@@ -8,11 +8,15 @@ that nothing but the layers themselves shapes the signal on its way back.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vgplib.engine.experiment import Choice, Experiment, Slider
+from vgplib.engine.batched import Network, nbytes
+from vgplib.engine.block import Shape
+from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
+from vgplib.experiments.batches import projected
 from vgplib.experiments.reading import band, decades, relative, signal_readouts, thin
 from vgplib.experiments.view import Axis, Series, View
 from vgplib.measures import theory
@@ -37,9 +41,28 @@ def run(
     x = gaussian(BATCH, WIDTH, seed=1000 + seed)
     v = gaussian(1, WIDTH, seed=2000 + seed)
     data = measure(net, lambda model: (model(x) * v).sum(dim=1).mean())[["signal"]]
-    return data.drop_vars("name").assign(
+    return data.reset_coords(drop=True).assign(
         expected=("layer", expected(activation, initialiser, weight_scale, depth))
     )
+
+
+def run_many(settings: list[Settings], seeds: list[int]) -> xr.Dataset:
+    """Many runs of one activation and depth; numbers are those of :func:`run`."""
+    networks = [
+        Network(seed, s["initialiser"], s["weight_scale"])
+        for s, seed in zip(settings, seeds, strict=True)
+    ]
+    data = projected(
+        _shape(settings[0]), settings[0]["activation"], networks, weight_gradients=False
+    )
+    profile = functools.cache(expected)
+    return data[["signal"]].assign(
+        expected=(("run", "layer"), np.array([profile(**s) for s in settings]))
+    )
+
+
+def _shape(settings: Settings) -> Shape:
+    return Shape(WIDTH, WIDTH, settings["depth"], BATCH)
 
 
 def expected(activation: str, initialiser: str, weight_scale: float, depth: int) -> np.ndarray:
@@ -105,6 +128,11 @@ EXPERIMENT = Experiment(
     ),
     start={"activation": "sigmoid", "initialiser": "lecun", "weight_scale": 1.0, "depth": 30},
     run=run,
+    batch=Batch(
+        run=run_many,
+        group=lambda settings: (settings["activation"], settings["depth"]),
+        nbytes=lambda settings: nbytes(_shape(settings), settings["activation"]),
+    ),
     view=view,
     caption=(
         r"$\lVert \partial\text{loss}/\partial z_l \rVert$ relative to the last layer. "

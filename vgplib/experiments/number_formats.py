@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from vgplib.engine.experiment import Choice, Experiment, Slider
+from vgplib.engine.batched import Network, nbytes
+from vgplib.engine.block import Shape
+from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
+from vgplib.experiments.batches import projected
 from vgplib.experiments.reading import band, thin
 from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.measures.layers import measure
@@ -34,7 +37,7 @@ def _signal(
     x = gaussian(BATCH, WIDTH, seed=1000 + seed).to(dtype)
     v = gaussian(1, WIDTH, seed=2000 + seed).to(dtype)
     data = measure(net, lambda model: loss_scale * (model(x) * v).sum(dim=1).mean())
-    return data["signal"].drop_vars("name", errors="ignore")
+    return data["signal"].reset_coords(drop=True)
 
 
 def run(
@@ -47,6 +50,30 @@ def run(
     return xr.Dataset(
         {"signal": _signal(number_format, activation, loss_scale, depth, seed), "exact": exact}
     )
+
+
+def run_many(settings: list[Settings], seeds: list[int]) -> xr.Dataset:
+    """Many runs of one format, activation and depth; numbers are those of :func:`run`."""
+    import xarray as xr
+
+    networks = [Network(seed, "pytorch") for seed in seeds]
+    factors = [s["loss_scale"] for s in settings]
+    signal, exact = (
+        projected(
+            _shape(settings[0], name),
+            settings[0]["activation"],
+            networks,
+            factors,
+            weight_gradients=False,
+        )["signal"]
+        for name in (settings[0]["number_format"], "float64")
+    )
+    return xr.Dataset({"signal": signal, "exact": exact})
+
+
+def _shape(settings: Settings, number_format: str) -> Shape:
+    dtype = getattr(torch, number_format)
+    return Shape(WIDTH, WIDTH, settings["depth"], BATCH, dtype=dtype)
 
 
 def view(
@@ -107,6 +134,16 @@ EXPERIMENT = Experiment(
     ),
     start={"number_format": "float32", "activation": "sigmoid", "loss_scale": 1.0, "depth": 80},
     run=run,
+    batch=Batch(
+        run=run_many,
+        group=lambda settings: (
+            settings["number_format"],
+            settings["activation"],
+            settings["depth"],
+        ),
+        # The two formats go one after the other; float64 needs more.
+        nbytes=lambda settings: nbytes(_shape(settings, "float64"), settings["activation"]),
+    ),
     view=view,
     caption=(
         r"$\lVert\partial\text{loss}/\partial z_l\rVert$ of networks in PyTorch's default "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vgplib.engine.experiment import Choice, Experiment, Slider
 from vgplib.experiments.reading import band, decades, relative, signal_readouts
 from vgplib.experiments.view import Axis, View
-from vgplib.measures.time import measure_time
+from vgplib.measures.layers import measure
 from vgplib.networks.data import gaussian
 from vgplib.networks.recurrent import Recurrent
 
@@ -26,8 +26,10 @@ def run(*, cell: str, recurrent_scale: float, steps: int, seed: int) -> xr.Datas
     net = Recurrent(INPUTS, WIDTH, cell, gain=recurrent_scale, seed=seed)
     x = gaussian(steps * BATCH, INPUTS, seed=1000 + seed).reshape(steps, BATCH, INPUTS)
     v = gaussian(1, WIDTH, seed=2000 + seed)
-    data = measure_time(net, x, lambda hidden: (hidden[-1] * v).sum(dim=1).mean())
-    return data[["signal"]]
+    data = measure(net, lambda model: (model(x)[-1] * v).sum(dim=1).mean())
+    return (
+        data[["step_signal"]].isel(recurrent=0).rename(step_signal="signal").reset_coords(drop=True)
+    )
 
 
 def view(data: xr.Dataset, *, cell: str, recurrent_scale: float, steps: int) -> View:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vgplib.engine.experiment import Choice, Experiment, Slider
+from vgplib.engine.batched import Network, nbytes
+from vgplib.engine.block import Shape
+from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
+from vgplib.experiments.batches import projected
 from vgplib.experiments.reading import FADING, GROWING, band, decades, ratio_readout
 from vgplib.experiments.view import Axis, Readout, View
 from vgplib.measures.layers import measure
@@ -28,13 +31,34 @@ def run(
     *, activation: str, initialiser: str, loss_factor: float, depth: int, seed: int
 ) -> xr.Dataset:
     """One network, one backward pass from ``loss_factor`` times the loss."""
-    bias = initialiser != "pytorch_no_bias"
-    name = "pytorch" if initialiser == "pytorch_no_bias" else initialiser
+    name, bias = _scheme(initialiser)
     net = FeedForward(WIDTH, WIDTH, depth, activation, name, bias=bias, seed=seed)
     x = gaussian(BATCH, WIDTH, seed=1000 + seed)
     v = gaussian(1, WIDTH, seed=2000 + seed)
     data = measure(net, lambda model: loss_factor * (model(x) * v).sum(dim=1).mean())
-    return data[["signal", "weight_grad"]].drop_vars("name", errors="ignore")
+    return data[["signal", "weight_grad"]].reset_coords(drop=True)
+
+
+def run_many(settings: list[Settings], seeds: list[int]) -> xr.Dataset:
+    """Many runs of one group; numbers are those of :func:`run`."""
+    networks = [
+        Network(seed, _scheme(s["initialiser"])[0]) for s, seed in zip(settings, seeds, strict=True)
+    ]
+    factors = [s["loss_factor"] for s in settings]
+    data = projected(_shape(settings[0]), settings[0]["activation"], networks, factors)
+    return data[["signal", "weight_grad"]]
+
+
+def _scheme(initialiser: str) -> tuple[str, bool]:
+    """The name of the initialiser, and whether layers have biases."""
+    if initialiser == "pytorch_no_bias":
+        return "pytorch", False
+    return initialiser, True
+
+
+def _shape(settings: Settings) -> Shape:
+    bias = _scheme(settings["initialiser"])[1]
+    return Shape(WIDTH, WIDTH, settings["depth"], BATCH, bias=bias)
 
 
 def view(
@@ -89,6 +113,11 @@ EXPERIMENT = Experiment(
     ),
     start={"activation": "relu", "initialiser": "xavier", "loss_factor": 1.0, "depth": 30},
     run=run,
+    batch=Batch(
+        run=run_many,
+        group=lambda settings: (settings["activation"], _shape(settings)),
+        nbytes=lambda settings: nbytes(_shape(settings), settings["activation"]),
+    ),
     view=view,
     caption=(
         r"Error signal $\lVert\partial\text{loss}/\partial z_l\rVert$ and weight gradient "

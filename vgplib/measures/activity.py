@@ -1,0 +1,202 @@
+"""What activations make of their inputs: mean, spread, saturation, dead units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vgplib.networks.activations import slope
+
+if TYPE_CHECKING:
+    from vgplib.measures.record import Layer
+
+SATURATED = 0.05  # of the largest slope
+_MOST = 2**17  # entries that wait to be worked out together
+
+# A softmax entry has slope p (1 - p), at most 1/4. Where even the largest probability has less
+# than 5 % of that, the whole distribution is flat.
+_CERTAIN = (1 + math.sqrt(1 - SATURATED)) / 2
+
+
+@dataclass(slots=True)
+class Tally:
+    """Statistics over the entries of one layer's activations.
+
+    Attributes:
+        entries: How many.
+        mean: Of phi(z).
+        variance: Of phi(z).
+        saturated: Share of entries with |phi'(z)| below 5 % of the largest slope.
+        units: How many units.
+        dead: Share of units with phi'(z) = 0 for the whole batch; NaN where there are none.
+    """
+
+    entries: int
+    mean: float
+    variance: float
+    saturated: float
+    units: int = 0
+    dead: float = math.nan
+
+    def __add__(self, other: Tally) -> Tally:
+        """Both together, as where the gates of a cell are parts of one layer."""
+        entries = self.entries + other.entries
+        a, b = self.entries / entries, other.entries / entries
+        mean = a * self.mean + b * other.mean
+        squares = a * (self.variance + self.mean**2) + b * (other.variance + other.mean**2)
+        units = self.units + other.units
+        dead = [t.dead * t.units for t in (self, other) if t.units]
+        return Tally(
+            entries,
+            mean,
+            squares - mean**2,
+            a * self.saturated + b * other.saturated,
+            units,
+            sum(dead) / units if units else math.nan,
+        )
+
+
+class _Call(NamedTuple):
+    """An activation with its other arguments, equal to another one if all of them are.
+
+    Tensors are equal to themselves only: PReLU's slope is a weight of each layer's own.
+    """
+
+    function: Callable[..., Tensor]
+    rest: tuple
+    named: tuple[tuple[str, Any], ...]
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return self.function(z, *self.rest, **dict(self.named))
+
+    def has_weights(self) -> bool:
+        """Whether a tensor decides about its shape, as in PReLU."""
+        return any(isinstance(value, Tensor) for value in (*self.rest, *dict(self.named).values()))
+
+
+@lru_cache(maxsize=256)
+def _largest_slope(call: _Call) -> float:
+    """The largest slope between -20 and 20, up or down."""
+    return slope(call, torch.linspace(-20, 20, 40_001, dtype=torch.float64)).abs().max().item()
+
+
+class Activity:
+    """Collects the inputs of activations, and works them out many at a time where shapes agree."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._waiting: dict[Any, list[tuple[Layer, Tensor]]] = {}
+        self._entries = 0
+
+    def add(
+        self, layer: Layer, function: Callable, z: Tensor, rest: tuple, named: dict[str, Any]
+    ) -> None:
+        """Count ``function(z, *rest, **named)``, not in place, for ``layer``."""
+        if rest:
+            rest = tuple(value is not True and value for value in rest)  # without inplace=True
+        if named:
+            named = {k: v for k, v in named.items() if k not in ("input", "inplace")}
+        call = _Call(function, rest, tuple(named.items()))
+        channels = layer.channels if len(layer.shape) == z.dim() else -1
+        key = (call, z.shape, z.dtype, z.device, channels)
+        self._waiting.setdefault(key, []).append((layer, z))
+        self._entries += z.numel()
+        if self._entries > _MOST:
+            self.finish()
+
+    def add_softmax(self, layer: Layer, scores: Tensor, dim: int) -> None:
+        """Count a softmax over ``dim``; a distribution saturates as a whole."""
+        scores = scores.float()
+        p = scores.softmax(dim)
+        # Where a mask leaves one choice, its probability is 1 by design.
+        choices = (scores > torch.finfo(scores.dtype).min / 2).sum(dim)
+        open_ = choices > 1
+        flat = ((p.amax(dim) > _CERTAIN) & open_).sum().item() / max(open_.sum().item(), 1)
+        (mean,), (variance,) = _moments(p.reshape(1, -1))
+        _credit(layer, Tally(p.numel(), mean, variance, flat))
+
+    def add_attention(
+        self,
+        layer: Layer,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> None:
+        """Count the softmax inside ``scaled_dot_product_attention``, which has its arguments."""
+        if query.is_nested:
+            return
+        query, key = query.detach(), key.detach()
+        if enable_gqa:
+            key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
+        scores = query @ key.transpose(-2, -1)
+        scores *= 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+        if is_causal:
+            allowed = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+            scores = scores.masked_fill(~allowed, -math.inf)
+        if attn_mask is not None:
+            if attn_mask.dtype == torch.bool:
+                scores = scores.masked_fill(~attn_mask, -math.inf)
+            else:
+                scores = scores + attn_mask.detach()
+        self.add_softmax(layer, scores, -1)
+
+    def finish(self) -> None:
+        """Work out what waits."""
+        for (call, *_, channels), group in self._waiting.items():
+            tallies = _tallies(call, [z for _, z in group], channels)
+            for (layer, _), tally in zip(group, tallies, strict=True):
+                _credit(layer, tally)
+        self._waiting.clear()
+        self._entries = 0
+
+
+def _credit(layer: Layer, tally: Tally) -> None:
+    layer.tally = tally if layer.tally is None else layer.tally + tally
+
+
+def _tallies(call: _Call, inputs: list[Tensor], channels: int) -> list[Tally]:
+    """One tally for each of some inputs of one shape."""
+    z = torch.stack(inputs).detach()
+    if z.dim() == 1:
+        z = z[:, None]
+    if z.dtype in (torch.float16, torch.bfloat16):
+        z = z.float()
+    with torch.enable_grad():
+        z.requires_grad_()
+        # PReLU's weights belong to the second dimension, which a stack would move.
+        alone = call.has_weights()
+        h = torch.stack([call(one) for one in z]) if alone else call(z)
+        (slopes,) = torch.autograd.grad(h.sum(), z)
+    h, slopes = h.detach().flatten(1), slopes.abs_()
+    units = channels + 1 if channels > 0 else z.dim() + channels  # behind the stack's dimension
+    others = [d for d in range(1, z.dim()) if d != units]
+    steepest = slopes.amax(others) if others else slopes
+    largest = 0.0 if alone else _largest_slope(call)
+    largest = largest or steepest.max().item()
+    saturated = (slopes < SATURATED * largest).flatten(1).sum(1).double() / h.shape[1]
+    dead = (steepest == 0).sum(1).double() / z.shape[units]
+    mean, variance = _moments(h)
+    return [
+        Tally(h.shape[1], *figures, z.shape[units], share)
+        for *figures, share in zip(mean, variance, saturated.tolist(), dead.tolist(), strict=True)
+    ]
+
+
+def _moments(h: Tensor) -> tuple[list[float], list[float]]:
+    """Mean and variance of each row, in float64 where squares leave the format."""
+    mean = h.mean(1)
+    spread = torch.linalg.vector_norm(h - mean[:, None], dim=1) / math.sqrt(h.shape[1])
+    if h.dtype != torch.float64 and not ((spread > 1e-15) & (spread < 1e15)).all():
+        return _moments(h.double())
+    return mean.tolist(), spread.double().square().tolist()

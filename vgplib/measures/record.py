@@ -1,0 +1,440 @@
+"""Recording a forward and a backward pass: which layers ran, in which order, with what signal."""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.overrides import TorchFunctionMode
+
+from vgplib.measures import calls
+from vgplib.measures.activity import Activity, Tally
+from vgplib.measures.norms import norm, norms
+
+# Entries up to which a layer's gradient is kept until the end, to be read together with others.
+SMALL = 2**15
+
+
+@dataclass(slots=True, eq=False)
+class Layer:
+    """One run of one layer; what is not known stays NaN or None.
+
+    Attributes:
+        index: Its place in the order in which layers ran.
+        name: Of the module, or of the parameter where no module stands for it.
+        kind: linear, conv, recurrent, attention, embedding, norm or scale.
+        weights: The weights it ran with.
+        shape: Of its output z.
+        channels: Which dimension of z counts the units.
+        source: The layer that its input comes from.
+        output: Norm of z.
+        steps: Of a recurrent layer: norms of dloss/dx_t, oldest first.
+        tally: What the activation that follows made of z.
+        trouble: "input" or "output" where that is not finite.
+        signal: Norm of dloss/dz; NaN where the loss does not depend on z.
+        has_signal: Whether the loss depends on z.
+        edges: Where the backward pass is to bring dloss/dz, for the caller to fill
+            ``gradients``.
+        gradients: What it brought; of a recurrent layer, also to its last states.
+        kept: z, until its norm is read.
+        inputs: What went in, until then.
+        use: The view of the weight that stood for it in this run, and later its gradient.
+    """
+
+    index: int
+    name: str
+    kind: str
+    weights: list[Tensor]
+    shape: torch.Size
+    channels: int
+    source: Layer | None
+    output: float = math.nan
+    steps: list[float] = field(default_factory=list)
+    tally: Tally | None = None
+    trouble: str = ""
+    signal: float = math.nan
+    has_signal: bool = False
+    edges: list[GradientEdge] = field(default_factory=list)
+    gradients: list[Tensor | None] = field(default_factory=list)
+    kept: Tensor | None = None
+    inputs: Any = None
+    use: Tensor | None = None
+
+    def receive(self, value: float) -> None:
+        """Count the norm of the gradient at one of its outputs."""
+        self.signal = math.hypot(self.signal, value) if self.has_signal else value
+        self.has_signal = True
+
+    @property
+    def entries(self) -> int:
+        """How many numbers z has."""
+        return self.shape.numel()
+
+
+@dataclass(slots=True, eq=False)
+class _Mark:
+    """Where a tensor comes from; it is kept on the tensor itself.
+
+    Attributes:
+        recorder: Marks of another recorder do not count.
+        weight: Where it comes from parameters alone: name and kind of the first one's layer.
+        layer: Else the layer that ran last on its way.
+        active: Whether an activation came after that layer.
+    """
+
+    recorder: Recorder
+    weight: tuple[str, str] | None = None
+    layer: Layer | None = None
+    active: bool = False
+
+
+class Recorder(TorchFunctionMode):
+    """Sees every function of PyTorch that is called inside, and records those that are layers.
+
+    Nothing is added to the model, and nothing is computed differently. An activation is counted
+    for the layer that feeds it, since each tensor carries a mark of where it comes from.
+
+    Attributes:
+        layers: In the order in which they ran.
+        leaves: Stand-ins for inputs that need no gradient, which the backward pass must reach.
+    """
+
+    def __init__(self, modules: dict[str, nn.Module]) -> None:
+        """Prepare to record a model, given all of its modules by name."""
+        super().__init__()
+        self.layers: list[Layer] = []
+        self.leaves: list[Tensor] = []
+        self._use: Tensor | None = None
+        self._activity = Activity()
+        self._known = {
+            key: _Mark(self, weight=name) for key, name in calls.layer_names(modules).items()
+        }
+        self._buffers = {id(b) for module in modules.values() for b in module._buffers.values()}
+        self._models = self._buffers | self._known.keys()
+
+    def finish(self) -> None:
+        """Work out, after the backward pass, what was put off until there are many of a kind."""
+        told = [(y, g) for y in self.layers for g in y.gradients if g is not None]
+        for (layer, _), value in zip(told, norms([g for _, g in told]), strict=True):
+            layer.receive(value)
+        kept = [layer for layer in self.layers if layer.kept is not None]
+        for layer, value in zip(kept, norms([y.kept.detach() for y in kept]), strict=True):  # type: ignore[union-attr]
+            _judge(layer, value)
+        self._activity.finish()
+        for layer in reversed(self.layers):
+            before = layer.source
+            if layer.kind in ("norm", "scale") and before is not None and before.tally is None:
+                before.tally = layer.tally
+
+    def __torch_function__(
+        self, func: Any, types_: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        """Run ``func``, and note what it was and where its result comes from."""
+        handler = _HANDLERS.get(func)
+        if handler is not None:
+            return handler(self, func, args, kwargs or {})
+        out = func(*args, **kwargs) if kwargs else func(*args)
+        self._carry(out, args)
+        return out
+
+    # Where tensors come from
+
+    def _mark(self, tensor: Any) -> _Mark | None:
+        if not isinstance(tensor, Tensor):
+            return None
+        mark = self._known.get(id(tensor))
+        if mark is None:
+            mark = getattr(tensor, "_vgp_mark", None)
+            if mark is None and tensor._base is not None:
+                mark = self._known.get(id(tensor._base))
+        return mark if mark is not None and mark.recorder is self else None
+
+    def _source(self, tensor: Any) -> Layer | None:
+        mark = self._mark(tensor)
+        return mark.layer if mark else None
+
+    def _carry(self, out: Any, args: Iterable[Any], active: bool = False) -> None:
+        """Mark ``out`` by the arguments: by the layer that ran last, else by the parameter."""
+        if not isinstance(out, Tensor) and type(out) not in (tuple, list):
+            return
+        last: _Mark | None = None
+        weight: _Mark | None = None
+        for arg in args:
+            for tensor in arg if isinstance(arg, tuple | list) else (arg,):
+                mark = self._mark(tensor)
+                if mark is None:
+                    continue
+                if mark.layer is None:
+                    weight = weight or mark
+                elif last is None or mark.layer.index > last.layer.index:  # type: ignore[union-attr]
+                    last = mark
+        if last is not None and active and not last.active:
+            last = _Mark(self, layer=last.layer, active=True)
+        found = last or weight
+        if found is None:
+            return
+        for tensor in (out,) if isinstance(out, Tensor) else out:
+            # What was changed in place, such as a parameter or a buffer, is not ours to mark.
+            if isinstance(tensor, Tensor) and id(tensor) not in self._models:
+                tensor._vgp_mark = found  # type: ignore[attr-defined]
+
+    # Layers
+
+    def _on_layer(self, func: Any, args: tuple, kwargs: dict) -> Any:
+        call = calls.LAYERS[func]
+        weights = list(args[call.position : call.position + call.weights])
+        if not weights:  # a Python function may be given its weight by name
+            weights = [kwargs.get(call.keyword)]
+        mark = self._mark(weights[0])
+        if mark is None or mark.weight is None:
+            out = func(*args, **kwargs)
+            self._carry(out, args)
+            return out
+        name, owner = mark.weight
+        inputs = args[0] if args else kwargs["input"]
+        channels = 1 if call.kind == "conv" or func in calls.CHANNELS_SECOND else -1
+        if call.kind == "recurrent":
+            inputs = self._asked(inputs)
+            args = (inputs, *args[1:])
+        else:
+            args, kwargs = self._one_use(weights[0], call, args, kwargs)
+        out = self._run(func, args, kwargs, (name, owner or call.kind), weights, inputs, channels)
+        if call.kind == "recurrent":
+            self._read_steps(inputs, lambda gradient: [gradient])
+        return out
+
+    def _on_product(self, func: Any, args: tuple, kwargs: dict) -> Any:
+        call = calls.PRODUCTS[func]
+        operands = args[call.position : call.position + 2]
+        marks = [self._mark(operand) for operand in operands]
+        is_weight = [mark is not None and mark.weight is not None for mark in marks]
+        if len(operands) == 2 and sum(is_weight) == 1:
+            side = is_weight.index(True)
+            other = operands[1 - side]
+            # A scale of something else than a layer's output is part of how a weight is made.
+            acts = isinstance(other, Tensor) and id(other) not in self._buffers
+            if acts and (call.kind != "scale" or marks[1 - side] is not None):
+                name, owner = marks[side].weight  # type: ignore[misc, union-attr]
+                at = call._replace(position=call.position + side)
+                args, kwargs = self._one_use(operands[side], at, args, kwargs)
+                channels = -1 if side or call.kind == "scale" or other.dim() < 2 else -2
+                named = (name, owner or call.kind)
+                return self._run(func, args, kwargs, named, [operands[side]], other, channels)
+        out = func(*args, **kwargs)
+        self._carry(out, args)
+        return out
+
+    def _on_recurrent(self, func: Any, args: tuple, kwargs: dict) -> Any:
+        packed = isinstance(args[2], Tensor | tuple) and not isinstance(args[2], list)
+        weights = args[3] if packed else args[2]
+        mark = self._mark(weights[0])
+        if mark is None or mark.weight is None:
+            return func(*args, **kwargs)
+        inputs = args[0]
+        inputs = self._asked(inputs)
+        args = (inputs, *args[1:])
+        named = (mark.weight[0], "recurrent")
+        matrices = [weight for weight in weights if weight.dim() > 1]
+        out = self._run(func, args, kwargs, named, matrices, inputs, -1)
+        if packed:
+            sizes = args[1].tolist()
+            self._read_steps(inputs, lambda gradient: gradient.split(sizes))
+        else:
+            batch_first = args[8]
+            self._read_steps(inputs, lambda gradient: gradient.unbind(int(batch_first)))
+        return out
+
+    def _run(
+        self,
+        func: Any,
+        args: tuple,
+        kwargs: dict,
+        named: tuple[str, str],
+        weights: list[Tensor],
+        inputs: Any,
+        channels: int,
+    ) -> Any:
+        name, kind = named
+        try:
+            out = func(*args, **kwargs)
+        except (RuntimeError, TypeError, IndexError) as problem:
+            if isinstance(problem, torch.OutOfMemoryError):
+                raise
+            raise ValueError(
+                f"layer {name!r} ({kind}) cannot take its input: {_words(inputs)}; its weight is "
+                f"{_words(weights[0])}. PyTorch says: {problem}"
+            ) from problem
+        z = out[0] if isinstance(out, tuple) else out
+        layer = Layer(
+            len(self.layers), name, kind, weights, z.shape, channels, self._source(inputs)
+        )
+        self.layers.append(layer)
+        if not z.requires_grad and torch.is_grad_enabled():
+            # Layers below are frozen; the signal at their output is there all the same.
+            leaf = z.detach().requires_grad_()
+            self.leaves.append(leaf)
+            z = leaf.clone()
+            out = (z, *out[1:]) if isinstance(out, tuple) else z
+        mark = _Mark(self, layer=layer)
+        for tensor in out if isinstance(out, tuple) else (out,):
+            tensor._vgp_mark = mark
+        layer.kept, layer.inputs, layer.use, self._use = z, inputs, self._use, None
+        for tensor in out if isinstance(out, tuple) else (out,):
+            # The function that made it, not the tensor: an activation in place would change that.
+            if tensor.requires_grad and layer.entries <= SMALL:
+                layer.edges.append(get_gradient_edge(tensor))
+            elif tensor.requires_grad:
+                tensor.grad_fn.register_prehook(_reader(layer, tensor.output_nr))
+        if layer.entries > SMALL:
+            self._read_output(layer)
+        return out
+
+    def _read_output(self, layer: Layer) -> None:
+        """Read z now, since it is large or about to be changed."""
+        if layer.kept is not None:
+            _judge(layer, norm(layer.kept.detach()))
+
+    def _on_in_place(self, func: Any, args: tuple, kwargs: dict) -> Any:
+        """Read a layer's output before it is overwritten."""
+        layer = self._source(args[0]) if args else None
+        if layer is not None and (func not in calls.MAYBE_IN_PLACE or _is_in_place(args, kwargs)):
+            self._read_output(layer)
+        out = func(*args, **kwargs)
+        self._carry(out, args)
+        return out
+
+    def _one_use(
+        self, weight: Tensor, call: calls.LayerCall, args: tuple, kwargs: dict
+    ) -> tuple[tuple, dict]:
+        """Put a view in the weight's place, so that the gradient of this use can be told apart."""
+        if not weight.requires_grad or not torch.is_grad_enabled():
+            return args, kwargs
+        if call.kind == "embedding" and (kwargs.get("sparse") or any(a is True for a in args)):
+            return args, kwargs  # a view takes no sparse gradient
+        self._use = use = weight.view_as(weight)
+        if len(args) > call.position:
+            return (*args[: call.position], use, *args[call.position + 1 :]), kwargs
+        return args, {**kwargs, call.keyword: use}
+
+    # Time
+
+    def _asked(self, inputs: Tensor) -> Tensor:
+        """The input as a tensor whose gradient is that of this run alone."""
+        if inputs.requires_grad:
+            use = inputs.view_as(inputs)
+        elif torch.is_grad_enabled() and inputs.is_floating_point():
+            use = inputs.detach().requires_grad_()
+            self.leaves.append(use)
+        else:
+            return inputs
+        mark = self._mark(inputs)
+        if mark is not None:
+            use._vgp_mark = mark  # type: ignore[attr-defined]
+        return use
+
+    def _read_steps(self, inputs: Tensor, split: Callable[[Tensor], Iterable[Tensor]]) -> None:
+        layer = self.layers[-1]
+        if inputs.requires_grad:
+            inputs.register_hook(
+                lambda gradient: setattr(layer, "steps", [norm(g) for g in split(gradient)])
+            )
+
+    # Activations
+
+    def _on_activation(self, func: Any, args: tuple, kwargs: dict) -> Any:
+        z = args[0] if args else kwargs["input"]
+        mark = self._mark(z)
+        if mark is None or mark.layer is None or mark.active:
+            out = func(*args, **kwargs)
+            self._carry(out, (z,), active=True)
+            return out
+        plain, in_place = calls.ACTIVATIONS[func]
+        in_place = in_place or _is_in_place(args, kwargs)
+        if in_place:
+            self._read_output(mark.layer)
+        seen = z.detach().clone() if in_place else z
+        self._activity.add(mark.layer, plain, seen, args[1:], kwargs)
+        out = func(*args, **kwargs)
+        out._vgp_mark = _Mark(self, layer=mark.layer, active=True)
+        return out
+
+    def _on_softmax(self, func: Any, args: tuple, kwargs: dict) -> Any:
+        out = func(*args, **kwargs)
+        scores = args[0] if args else kwargs["input"]
+        layer = self._source(scores)
+        dim = args[1] if len(args) > 1 else kwargs.get("dim")
+        if layer is not None and dim is not None:
+            self._activity.add_softmax(layer, scores.detach(), dim)
+        self._carry(out, (scores,), active=True)
+        return out
+
+    def _on_attention(self, func: Any, args: tuple, kwargs: dict) -> Any:
+        out = func(*args, **kwargs)
+        self._carry(out, args)
+        layer = max(
+            filter(None, map(self._source, args[:2])), key=lambda found: found.index, default=None
+        )
+        if layer is not None:
+            self._activity.add_attention(layer, *args, **kwargs)
+        return out
+
+    def _on_composite(self, func: Any, args: tuple, kwargs: dict) -> Any:
+        """Run a Python function of PyTorch's so that the functions it calls are seen."""
+        inner = types.FunctionType(
+            func.__code__,
+            # Under a mode, PyTorch's functions hand themselves to it before they do anything.
+            {**func.__globals__, "has_torch_function": lambda _: False},
+            func.__name__,
+            func.__defaults__,
+            func.__closure__,
+        )
+        inner.__kwdefaults__ = func.__kwdefaults__
+        with self:
+            return inner(*args, **kwargs)
+
+
+_HANDLERS: dict[Any, Callable] = {
+    **dict.fromkeys(calls.IN_PLACE | calls.MAYBE_IN_PLACE, Recorder._on_in_place),
+    **dict.fromkeys(calls.ACTIVATIONS, Recorder._on_activation),
+    **dict.fromkeys(calls.SOFTMAX, Recorder._on_softmax),
+    **dict.fromkeys(calls.ATTENTION, Recorder._on_attention),
+    **dict.fromkeys(calls.LAYERS, Recorder._on_layer),
+    **dict.fromkeys(calls.PRODUCTS, Recorder._on_product),
+    **dict.fromkeys(calls.RECURRENT, Recorder._on_recurrent),
+    **dict.fromkeys(calls.COMPOSITES, Recorder._on_composite),
+}
+
+
+def _reader(layer: Layer, output: int) -> Callable[[tuple[Tensor, ...]], None]:
+    """What to call with the gradients of a function's outputs, of which z is the given one."""
+
+    def read(gradients: tuple[Tensor, ...]) -> None:
+        if gradients[output] is not None:
+            layer.receive(norm(gradients[output]))
+
+    return read
+
+
+def _judge(layer: Layer, output: float) -> None:
+    layer.output, layer.kept = output, None
+    if not math.isfinite(output):
+        known = isinstance(layer.inputs, Tensor) and not layer.inputs.isfinite().all()
+        layer.trouble = "input" if known else "output"
+    layer.inputs = None
+
+
+def _is_in_place(args: tuple, kwargs: dict) -> bool:
+    return any(value is True for value in args[1:]) or bool(kwargs.get("inplace"))
+
+
+def _words(thing: Any) -> str:
+    if not isinstance(thing, Tensor):
+        return type(thing).__name__
+    kind = str(thing.dtype).removeprefix("torch.")
+    return f"{kind} of shape {tuple(thing.shape)} on {thing.device}"
