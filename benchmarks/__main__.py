@@ -1,6 +1,6 @@
 """Run every benchmark."""
 
-from benchmarks import live, moves, pages, times
+from benchmarks import engine, grid, live, measure, moves, pages, times
 
-for benchmark in (pages, moves, live, times):
+for benchmark in (measure, engine, grid, pages, moves, live, times):
     benchmark.main()

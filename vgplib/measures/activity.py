@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from vgplib.measures import calls
 from vgplib.networks.activations import slope
 
 if TYPE_CHECKING:
@@ -60,6 +61,14 @@ class Tally:
             units,
             sum(dead) / units if units else math.nan,
         )
+
+
+# The slope of the commonest activations, from their value: as PyTorch has it, without a graph.
+_SLOPES: dict[Callable[..., Tensor], Callable[[Tensor], Tensor]] = {
+    calls.ACTIVATIONS[torch.relu][0]: lambda h: (h > 0).to(h.dtype),
+    calls.ACTIVATIONS[torch.tanh][0]: lambda h: 1 - h * h,
+    calls.ACTIVATIONS[torch.sigmoid][0]: lambda h: h * (1 - h),
+}
 
 
 class _Call(NamedTuple):
@@ -172,12 +181,17 @@ def _tallies(call: _Call, inputs: list[Tensor], channels: int) -> list[Tally]:
         z = z[:, None]
     if z.dtype in (torch.float16, torch.bfloat16):
         z = z.float()
-    with torch.enable_grad():
-        z.requires_grad_()
-        # PReLU's weights belong to the second dimension, which a stack would move.
-        alone = call.has_weights()
-        h = torch.stack([call(one) for one in z]) if alone else call(z)
-        (slopes,) = torch.autograd.grad(h.sum(), z)
+    alone = call.has_weights()
+    from_value = _SLOPES.get(call.function)
+    if from_value is not None:
+        h = call(z)
+        slopes = from_value(h)
+    else:
+        with torch.enable_grad():
+            z.requires_grad_()
+            # PReLU's weights belong to the second dimension, which a stack would move.
+            h = torch.stack([call(one) for one in z]) if alone else call(z)
+            (slopes,) = torch.autograd.grad(h.sum(), z)
     h, slopes = h.detach().flatten(1), slopes.abs_()
     units = channels + 1 if channels > 0 else z.dim() + channels  # behind the stack's dimension
     others = [d for d in range(1, z.dim()) if d != units]

@@ -32,10 +32,17 @@ def norms(tensors: list[Tensor]) -> list[float]:
     """:func:`norm` of each, in one call where that is safe."""
     if not tensors:
         return []
-    if any(t.is_sparse or t.dtype not in _SAFE for t in tensors):
+    kinds = {(t.dtype, t.device, t.is_sparse) for t in tensors}
+    dtype, _, sparse = next(iter(kinds))
+    if len(kinds) > 1 or sparse or dtype not in _SAFE:
         return [norm(t) for t in tensors]
-    fast = torch.stack(torch._foreach_norm(tensors)).tolist()
-    return [
-        value if _SAFE[tensor.dtype][0] < value < _SAFE[tensor.dtype][1] else norm(tensor)
-        for value, tensor in zip(fast, tensors, strict=True)
-    ]
+    low, high = _SAFE[dtype]
+    values = torch.stack(torch._foreach_norm(tensors)).tolist()
+    unsafe = [i for i, value in enumerate(values) if not low < value < high]
+    if unsafe and dtype == torch.float32:
+        wide = torch.stack(torch._foreach_norm([tensors[i].double() for i in unsafe])).tolist()
+    else:
+        wide = [norm(tensors[i]) for i in unsafe]
+    for i, value in zip(unsafe, wide, strict=True):
+        values[i] = value
+    return values

@@ -32,20 +32,21 @@ def left_as_they_were(modules: list[nn.Module]) -> Iterator[None]:
         if parameter is not None
     ]
     renormed = [
-        (m.weight, m.weight.detach().clone())
-        for m in modules
-        if getattr(m, "max_norm", None) is not None and isinstance(m.weight, torch.Tensor)
+        (module.weight, module.weight.detach().clone())
+        for module in modules
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None
     ]
-    devices = {p.device for p, _ in gradients if p.device.type == "cuda"}
+    devices = {parameter.device for parameter, _ in gradients}
     python, numpy = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=list(devices)):
+        with torch.random.fork_rng(devices=[d for d in devices if d.type == "cuda"]):
             yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
         for module, mode in zip(modules, modes, strict=True):
-            module.training = mode
+            if module.training is not mode:
+                module.training = mode
         with torch.no_grad():
             for home, name, buffer, before in buffers:
                 home[name] = buffer
@@ -53,4 +54,5 @@ def left_as_they_were(modules: list[nn.Module]) -> Iterator[None]:
             for weight, before in renormed:
                 weight.copy_(before)
         for parameter, gradient in gradients:
-            parameter.grad = gradient
+            if parameter.grad is not gradient:
+                parameter.grad = gradient

@@ -82,13 +82,14 @@ class _Mark:
     """Where a tensor comes from; it is kept on the tensor itself.
 
     Attributes:
-        recorder: Marks of another recorder do not count.
+        made_by: Marks that another recorder made do not count. An object that stands for it, since
+            the recorder itself would be kept alive by its own marks.
         weight: Where it comes from parameters alone: name and kind of the first one's layer.
         layer: Else the layer that ran last on its way.
         active: Whether an activation came after that layer.
     """
 
-    recorder: Recorder
+    made_by: object
     weight: tuple[str, str] | None = None
     layer: Layer | None = None
     active: bool = False
@@ -110,10 +111,11 @@ class Recorder(TorchFunctionMode):
         super().__init__()
         self.layers: list[Layer] = []
         self.leaves: list[Tensor] = []
+        self._token = object()
         self._use: Tensor | None = None
         self._activity = Activity()
         self._known = {
-            key: _Mark(self, weight=name) for key, name in calls.layer_names(modules).items()
+            key: _Mark(self._token, weight=name) for key, name in calls.layer_names(modules).items()
         }
         self._buffers = {id(b) for module in modules.values() for b in module._buffers.values()}
         self._models = self._buffers | self._known.keys()
@@ -123,6 +125,9 @@ class Recorder(TorchFunctionMode):
         told = [(y, g) for y in self.layers for g in y.gradients if g is not None]
         for (layer, _), value in zip(told, norms([g for _, g in told]), strict=True):
             layer.receive(value)
+        for layer in self.layers:
+            # They hold the graph, whose tensors hold marks of the layer: a circle.
+            layer.edges, layer.gradients = [], []
         kept = [layer for layer in self.layers if layer.kept is not None]
         for layer, value in zip(kept, norms([y.kept.detach() for y in kept]), strict=True):  # type: ignore[union-attr]
             _judge(layer, value)
@@ -153,7 +158,7 @@ class Recorder(TorchFunctionMode):
             mark = getattr(tensor, "_vgp_mark", None)
             if mark is None and tensor._base is not None:
                 mark = self._known.get(id(tensor._base))
-        return mark if mark is not None and mark.recorder is self else None
+        return mark if mark is not None and mark.made_by is self._token else None
 
     def _source(self, tensor: Any) -> Layer | None:
         mark = self._mark(tensor)
@@ -175,7 +180,7 @@ class Recorder(TorchFunctionMode):
                 elif last is None or mark.layer.index > last.layer.index:  # type: ignore[union-attr]
                     last = mark
         if last is not None and active and not last.active:
-            last = _Mark(self, layer=last.layer, active=True)
+            last = _Mark(self._token, layer=last.layer, active=True)
         found = last or weight
         if found is None:
             return
@@ -281,7 +286,7 @@ class Recorder(TorchFunctionMode):
             self.leaves.append(leaf)
             z = leaf.clone()
             out = (z, *out[1:]) if isinstance(out, tuple) else z
-        mark = _Mark(self, layer=layer)
+        mark = _Mark(self._token, layer=layer)
         for tensor in out if isinstance(out, tuple) else (out,):
             tensor._vgp_mark = mark
         layer.kept, layer.inputs, layer.use, self._use = z, inputs, self._use, None
@@ -361,7 +366,7 @@ class Recorder(TorchFunctionMode):
         seen = z.detach().clone() if in_place else z
         self._activity.add(mark.layer, plain, seen, args[1:], kwargs)
         out = func(*args, **kwargs)
-        out._vgp_mark = _Mark(self, layer=mark.layer, active=True)
+        out._vgp_mark = _Mark(self._token, layer=mark.layer, active=True)
         return out
 
     def _on_softmax(self, func: Any, args: tuple, kwargs: dict) -> Any:
@@ -430,7 +435,9 @@ def _judge(layer: Layer, output: float) -> None:
 
 
 def _is_in_place(args: tuple, kwargs: dict) -> bool:
-    return any(value is True for value in args[1:]) or bool(kwargs.get("inplace"))
+    if len(args) > 1 and any(value is True for value in args[1:]):
+        return True
+    return bool(kwargs) and bool(kwargs.get("inplace"))
 
 
 def _words(thing: Any) -> str:
