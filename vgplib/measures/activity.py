@@ -64,11 +64,22 @@ class Tally:
         )
 
 
-# The slope of the commonest activations, from their value: as PyTorch has it, without a graph.
-_SLOPES: dict[Callable[..., Tensor], Callable[[Tensor], Tensor]] = {
-    calls.ACTIVATIONS[torch.relu][0]: torch.sign,
-    calls.ACTIVATIONS[torch.tanh][0]: lambda h: 1 - h * h,
-    calls.ACTIVATIONS[torch.sigmoid][0]: lambda h: h * (1 - h),
+class _Known(NamedTuple):
+    """A common activation without a graph, in place: first its value, and from that its slope."""
+
+    value_: Callable[[Tensor], Tensor]
+    slope_: Callable[[Tensor], Tensor]
+    largest: float
+
+
+_SLOPES: dict[Callable[..., Tensor], _Known] = {
+    calls.ACTIVATIONS[torch.relu][0]: _Known(torch.relu_, Tensor.sign_, 1.0),
+    calls.ACTIVATIONS[torch.tanh][0]: _Known(
+        torch.tanh_, lambda h: h.square_().neg_().add_(1), 1.0
+    ),
+    calls.ACTIVATIONS[torch.sigmoid][0]: _Known(
+        torch.sigmoid_, lambda h: h.addcmul_(h, h, value=-1), 0.25
+    ),
 }
 
 
@@ -128,8 +139,8 @@ class Activity:
         choices = (scores > torch.finfo(scores.dtype).min / 2).sum(dim)
         open_ = choices > 1
         flat = ((p.amax(dim) > _CERTAIN) & open_).sum().item() / max(open_.sum().item(), 1)
-        (mean,), (variance,) = _moments(p.reshape(1, -1))
-        _credit(layer, Tally(p.numel(), mean, variance, flat))
+        (moments,) = _moments(p[None])
+        _credit(layer, Tally(p.numel(), *moments, flat))
 
     def add_attention(
         self,
@@ -177,49 +188,59 @@ def _credit(layer: Layer, tally: Tally) -> None:
 
 def _tallies(call: _Call, inputs: list[Tensor], channels: int) -> list[Tally]:
     """One tally for each of some inputs of one shape."""
-    z = torch.stack(inputs).detach()
+    with torch.no_grad():
+        z = torch.stack(inputs)
     if z.dim() == 1:
         z = z[:, None]
     if z.dtype in (torch.float16, torch.bfloat16):
         z = z.float()
-    alone = call.has_weights()
-    from_value = _SLOPES.get(call.function)
-    if from_value is not None:
-        h = call(z)
-        slopes = from_value(h)
+    units = channels + 1 if channels > 0 else z.dim() + channels  # behind the stack's dimension
+    others = [d for d in range(1, z.dim()) if d != units]
+    known = _SLOPES.get(call.function)
+    if known is not None:
+        largest = known.largest
+        moments = _moments(known.value_(z))
+        slopes = known.slope_(z)
     else:
+        alone = call.has_weights()
         with torch.enable_grad():
             z.requires_grad_()
             # PReLU's weights belong to the second dimension, which a stack would move.
             h = torch.stack([call(one) for one in z]) if alone else call(z)
             (slopes,) = torch.autograd.grad(h.sum(), z)
-        h, slopes = h.detach(), slopes.abs_()
-    h = h.flatten(1)
-    units = channels + 1 if channels > 0 else z.dim() + channels  # behind the stack's dimension
-    others = [d for d in range(1, z.dim()) if d != units]
-    steepest = slopes.amax(others) if others else slopes
-    largest = 0.0 if alone else _largest_slope(call)
-    largest = largest or steepest.max().item()
-    low = (slopes < SATURATED * largest).flatten(1).numpy(force=True)
-    dead = (steepest == 0).sum(1).double() / z.shape[units]
+        moments = _moments(h.detach())
+        slopes.abs_()
+        largest = (0.0 if alone else _largest_slope(call)) or slopes.max().item()
+    # NumPy compares and counts many times as fast as PyTorch.
+    steepest = (slopes.amax(others) if others else slopes).numpy(force=True)
+    low = slopes.flatten(1).numpy(force=True) < SATURATED * largest
+    entries, width = low.shape[1], steepest.shape[1]
     return [
-        # NumPy counts many times as fast as PyTorch sums up what is true.
-        Tally(h.shape[1], mean, variance, np.count_nonzero(row) / h.shape[1], *rest)
-        for mean, variance, row, *rest in zip(
-            *_moments(h), low, [z.shape[units]] * len(h), dead.tolist(), strict=True
+        Tally(
+            entries,
+            *moment,
+            np.count_nonzero(flat) / entries,
+            width,
+            np.count_nonzero(s == 0) / width,
         )
+        for moment, flat, s in zip(moments, low, steepest, strict=True)
     ]
 
 
-def _moments(h: Tensor) -> tuple[list[float], list[float]]:
-    """Mean and variance of each row."""
-    mean = h.mean(1)
-    square = torch.linalg.vector_norm(h, dim=1).square() / h.shape[1]
-    variance = square - mean.square()
-    # Where the difference is small, rounding would show: of what is far below its format's
-    # range, of what is far above it, and of what hardly varies.
-    if not ((variance > 0.01 * square) & (square > 1e-30) & (square < 1e30)).all():
-        h = h.double()
-        mean = h.mean(1)
-        variance = torch.linalg.vector_norm(h - mean[:, None], dim=1).square() / h.shape[1]
-    return mean.tolist(), variance.tolist()
+def _moments(h: Tensor) -> list[tuple[float, float]]:
+    """Mean and variance of what each first index has."""
+    h = h.flatten(1)
+    entries = h.shape[1]
+    found = []
+    lengths = torch.linalg.vector_norm(h, dim=1).tolist()
+    for row, mean, length in zip(h, h.mean(1).tolist(), lengths, strict=True):
+        square = length * length / entries
+        variance = square - mean * mean
+        # Where the difference is small, rounding would show: of what is far below its format's
+        # range, of what is far above it, and of what hardly varies.
+        if not (variance > 0.01 * square and 1e-30 < square < 1e30):
+            wide = row.double()
+            mean = wide.mean().item()
+            variance = (torch.linalg.vector_norm(wide - mean) ** 2).item() / entries
+        found.append((mean, variance))
+    return found

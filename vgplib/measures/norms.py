@@ -40,7 +40,8 @@ def norms(tensors: list[Tensor]) -> list[float]:
     values = torch.stack(torch._foreach_norm(tensors)).tolist()
     unsafe = [i for i, value in enumerate(values) if not low < value < high]
     if unsafe and dtype == torch.float32:
-        wide = torch.stack(torch._foreach_norm([tensors[i].double() for i in unsafe])).tolist()
+        again = torch._foreach_norm([tensors[i] for i in unsafe], 2, torch.float64)
+        wide = torch.stack(again).tolist()
     else:
         wide = [norm(tensors[i]) for i in unsafe]
     for i, value in zip(unsafe, wide, strict=True):
