@@ -64,21 +64,24 @@ class Tally:
         )
 
 
-class _Known(NamedTuple):
-    """A common activation without a graph, in place: first its value, and from that its slope."""
+class _FromValue(NamedTuple):
+    """A common activation whose slope follows from its value, without a graph.
 
-    value_: Callable[[Tensor], Tensor]
-    slope_: Callable[[Tensor], Tensor]
-    largest: float
+    Attributes:
+        slope: The slope from the value, or what is 0 where the slope is 0.
+        flat: Below this the entry is in the flat part.
+    """
+
+    slope: Callable[[Tensor], Tensor]
+    flat: float
 
 
-_SLOPES: dict[Callable[..., Tensor], _Known] = {
-    calls.ACTIVATIONS[torch.relu][0]: _Known(torch.relu_, Tensor.sign_, 1.0),
-    calls.ACTIVATIONS[torch.tanh][0]: _Known(
-        torch.tanh_, lambda h: h.square_().neg_().add_(1), 1.0
-    ),
-    calls.ACTIVATIONS[torch.sigmoid][0]: _Known(
-        torch.sigmoid_, lambda h: h.addcmul_(h, h, value=-1), 0.25
+FROM_VALUE: dict[Callable[..., Tensor], _FromValue] = {
+    # ReLU's value stands for its slope, 0 or 1: both are 0 together. Nothing lies below this but 0.
+    calls.ACTIVATIONS[torch.relu][0]: _FromValue(lambda h: h, 1e-45),
+    calls.ACTIVATIONS[torch.tanh][0]: _FromValue(lambda h: 1 - h * h, SATURATED),
+    calls.ACTIVATIONS[torch.sigmoid][0]: _FromValue(
+        lambda h: torch.addcmul(h, h, h, value=-1), SATURATED / 4
     ),
 }
 
@@ -116,31 +119,41 @@ class Activity:
         self._entries = 0
 
     def add(
-        self, layer: Layer, function: Callable, z: Tensor, rest: tuple, named: dict[str, Any]
+        self,
+        layer: Layer,
+        function: Callable,
+        z: Tensor,
+        h: Tensor,
+        rest: tuple,
+        named: dict[str, Any],
     ) -> None:
-        """Count ``function(z, *rest, **named)``, not in place, for ``layer``."""
-        if rest:
+        """Count ``h = function(z, *rest, **named)``, not in place, for ``layer``."""
+        call: Any
+        if function in FROM_VALUE:
+            call, tensor = FROM_VALUE[function], h.detach()
+        else:
             rest = tuple(value is not True and value for value in rest)  # without inplace=True
-        if named:
             named = {k: v for k, v in named.items() if k not in ("input", "inplace")}
-        call = _Call(function, rest, tuple(named.items()))
-        channels = layer.channels if len(layer.shape) == z.dim() else -1
-        key = (call, z.shape, z.dtype, z.device, channels)
-        self._waiting.setdefault(key, []).append((layer, z))
-        self._entries += z.numel()
+            call, tensor = _Call(function, rest, tuple(named.items())), z.detach()
+        channels = layer.channels if len(layer.shape) == tensor.dim() else -1
+        key = (call, tensor.shape, tensor.dtype, tensor.device, channels)
+        self._waiting.setdefault(key, []).append((layer, tensor))
+        self._entries += tensor.numel()
         if self._entries > _MOST:
             self.finish()
 
-    def add_softmax(self, layer: Layer, scores: Tensor, dim: int) -> None:
+    def add_softmax(self, layer: Layer, scores: Tensor, dim: int, masked: bool = True) -> None:
         """Count a softmax over ``dim``; a distribution saturates as a whole."""
-        scores = scores.float()
-        p = scores.softmax(dim)
-        # Where a mask leaves one choice, its probability is 1 by design.
-        choices = (scores > torch.finfo(scores.dtype).min / 2).sum(dim)
-        open_ = choices > 1
-        flat = ((p.amax(dim) > _CERTAIN) & open_).sum().item() / max(open_.sum().item(), 1)
+        p = scores.softmax(dim, dtype=torch.promote_types(scores.dtype, torch.float32))
+        certain = p.amax(dim) > _CERTAIN
+        judged = certain.numel()
+        if masked:
+            # Where a mask leaves one choice, its probability is 1 by design.
+            choices = (scores > torch.finfo(scores.dtype).min / 2).sum(dim) > 1
+            certain &= choices
+            judged = int(choices.sum())
         (moments,) = _moments(p[None])
-        _credit(layer, Tally(p.numel(), *moments, flat))
+        _credit(layer, Tally(p.numel(), *moments, int(certain.sum()) / max(judged, 1)))
 
     def add_attention(
         self,
@@ -170,7 +183,7 @@ class Activity:
                 scores = scores.masked_fill(~attn_mask, -math.inf)
             else:
                 scores = scores + attn_mask.detach()
-        self.add_softmax(layer, scores, -1)
+        self.add_softmax(layer, scores, -1, masked=is_causal or attn_mask is not None)
 
     def finish(self) -> None:
         """Work out what waits."""
@@ -186,44 +199,41 @@ def _credit(layer: Layer, tally: Tally) -> None:
     layer.tally = tally if layer.tally is None else layer.tally + tally
 
 
-def _tallies(call: _Call, inputs: list[Tensor], channels: int) -> list[Tally]:
-    """One tally for each of some inputs of one shape."""
-    with torch.no_grad():
-        z = torch.stack(inputs)
-    if z.dim() == 1:
-        z = z[:, None]
-    if z.dtype in (torch.float16, torch.bfloat16):
-        z = z.float()
-    units = channels + 1 if channels > 0 else z.dim() + channels  # behind the stack's dimension
-    others = [d for d in range(1, z.dim()) if d != units]
-    known = _SLOPES.get(call.function)
-    if known is not None:
-        largest = known.largest
-        moments = _moments(known.value_(z))
-        slopes = known.slope_(z)
+def _tallies(call: _FromValue | _Call, tensors: list[Tensor], channels: int) -> list[Tally]:
+    """One tally for each of some values, or else inputs, of one shape."""
+    x = tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)
+    if x.dim() == 1:
+        x = x[:, None]
+    if x.dtype in (torch.float16, torch.bfloat16):
+        x = x.float()
+    if isinstance(call, _FromValue):
+        h, flat = x, call.flat
+        with torch.no_grad():
+            slopes = call.slope(h)
     else:
         alone = call.has_weights()
         with torch.enable_grad():
-            z.requires_grad_()
+            x.requires_grad_()
             # PReLU's weights belong to the second dimension, which a stack would move.
-            h = torch.stack([call(one) for one in z]) if alone else call(z)
-            (slopes,) = torch.autograd.grad(h.sum(), z)
-        moments = _moments(h.detach())
+            h = torch.stack([call(one) for one in x]) if alone else call(x)
+            (slopes,) = torch.autograd.grad(h.sum(), x)
         slopes.abs_()
-        largest = (0.0 if alone else _largest_slope(call)) or slopes.max().item()
-    # NumPy compares and counts many times as fast as PyTorch.
+        flat = SATURATED * ((0.0 if alone else _largest_slope(call)) or slopes.max().item())
+    units = channels + 1 if channels > 0 else x.dim() + channels  # behind the stack's dimension
+    others = [d for d in range(1, x.dim()) if d != units]
     steepest = (slopes.amax(others) if others else slopes).numpy(force=True)
-    low = slopes.flatten(1).numpy(force=True) < SATURATED * largest
+    # NumPy compares and counts many times as fast as PyTorch.
+    low = slopes.flatten(1).numpy(force=True) < flat
     entries, width = low.shape[1], steepest.shape[1]
     return [
         Tally(
             entries,
             *moment,
-            np.count_nonzero(flat) / entries,
+            np.count_nonzero(row) / entries,
             width,
             np.count_nonzero(s == 0) / width,
         )
-        for moment, flat, s in zip(moments, low, steepest, strict=True)
+        for moment, row, s in zip(_moments(h.detach()), low, steepest, strict=True)
     ]
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import GradientEdge
 from torch.overrides import TorchFunctionMode
 
 from vgplib.measures import calls
-from vgplib.measures.activity import Activity, Tally
+from vgplib.measures.activity import FROM_VALUE, Activity, Tally
 from vgplib.measures.norms import norm, norms
 
 # Entries up to which a layer's gradient is kept until the end, to be read together with others.
@@ -55,13 +55,13 @@ class Layer:
     channels: int
     source: Layer | None
     output: float = math.nan
-    steps: list[float] = field(default_factory=list)
+    steps: Sequence[float] = ()
     tally: Tally | None = None
     trouble: str = ""
     signal: float = math.nan
     has_signal: bool = False
-    edges: list[GradientEdge] = field(default_factory=list)
-    gradients: list[Tensor | None] = field(default_factory=list)
+    edges: Sequence[GradientEdge] = ()
+    gradients: Sequence[Tensor | None] = ()
     kept: Tensor | None = None
     inputs: Any = None
     use: Tensor | None = None
@@ -127,7 +127,7 @@ class Recorder(TorchFunctionMode):
             layer.receive(value)
         for layer in self.layers:
             # They hold the graph, whose tensors hold marks of the layer: a circle.
-            layer.edges, layer.gradients = [], []
+            layer.edges = layer.gradients = ()
         kept = [layer for layer in self.layers if layer.kept is not None]
         for layer, value in zip(kept, norms([y.kept.detach() for y in kept]), strict=True):  # type: ignore[union-attr]
             _judge(layer, value)
@@ -286,17 +286,18 @@ class Recorder(TorchFunctionMode):
             self.leaves.append(leaf)
             z = leaf.clone()
             out = (z, *out[1:]) if isinstance(out, tuple) else z
-        mark = _Mark(self._token, layer=layer)
-        for tensor in out if isinstance(out, tuple) else (out,):
-            tensor._vgp_mark = mark
         layer.kept, layer.inputs, layer.use, self._use = z, inputs, self._use, None
-        for tensor in out if isinstance(out, tuple) else (out,):
+        mark = _Mark(self._token, layer=layer)
+        outputs = out if isinstance(out, tuple) else (out,)
+        small = layer.entries <= SMALL
+        for tensor in outputs:
+            tensor._vgp_mark = mark
             # The function that made it, not the tensor: an activation in place would change that.
-            if tensor.requires_grad and layer.entries <= SMALL:
-                layer.edges.append(get_gradient_edge(tensor))
-            elif tensor.requires_grad:
+            if tensor.requires_grad and not small:
                 tensor.grad_fn.register_prehook(_reader(layer, tensor.output_nr))
-        if layer.entries > SMALL:
+        if small:
+            layer.edges = [GradientEdge(t.grad_fn, t.output_nr) for t in outputs if t.requires_grad]
+        else:
             self._read_output(layer)
         return out
 
@@ -360,12 +361,13 @@ class Recorder(TorchFunctionMode):
             self._carry(out, (z,), active=True)
             return out
         plain, in_place = calls.ACTIVATIONS[func]
-        in_place = in_place or _is_in_place(args, kwargs)
-        if in_place:
+        before = z
+        if in_place or _is_in_place(args, kwargs):
             self._read_output(mark.layer)
-        seen = z.detach().clone() if in_place else z
-        self._activity.add(mark.layer, plain, seen, args[1:], kwargs)
+            if plain not in FROM_VALUE:
+                before = z.detach().clone()
         out = func(*args, **kwargs)
+        self._activity.add(mark.layer, plain, before, out, args[1:], kwargs)
         out._vgp_mark = _Mark(self._token, layer=mark.layer, active=True)
         return out
 
