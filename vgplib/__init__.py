@@ -19,6 +19,8 @@ A lesson needs one import, ``import vgplib as vgp``, and these names:
 ``vgp.atlas``         an experiment, measured ahead of time, as ``xarray.Dataset``
 ``vgp.measure``       what each layer of a network passes back and forward
 ``vgp.record``        the same, in part, while a training step runs: the light mode
+``vgp.examine``       what ails a model: the doctor's diagnosis, with its proof
+``vgp.doctor``        its rules, as a table
 ``vgp.theory``        closed forms and mean-field theory
 ``vgp.networks``      the networks, activations, initialisers and data of the lessons
 ``vgp.figures``       a number as text, with a few significant digits
@@ -53,10 +55,12 @@ _HOMES = {
     "figures": "vgplib.numbers",
     "measure": "vgplib.measures.layers",
     "record": "vgplib.measures.light",
+    "examine": "vgplib.doctor.examine",
+    "doctor": "vgplib.doctor",
     "theory": "vgplib.measures.theory",
     "networks": "vgplib.networks",
 }
-_MODULES = {"experiments", "theory", "networks"}
+_MODULES = {"doctor", "experiments", "theory", "networks"}
 
 __all__ = sorted(_HOMES)
 

@@ -137,7 +137,7 @@ def picture(figure: Any, says: str) -> Box:
         figure: The figure.
         says: What it shows, for those who do not see it, and as its caption.
     """
-    from vgplib.lesson.picture import figure_svg
+    from vgplib.drawing import figure_svg
 
     still = figure_svg(figure, plain(says), unique("picture"))
     markup = f'<figure class="vgp vgp-drawn">{still}<figcaption>{_rich(says)}</figcaption></figure>'
@@ -154,7 +154,7 @@ class InANotebook:
         return _wrap(self._says)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        from vgplib.lesson.picture import figure_svg
+        from vgplib.drawing import figure_svg
 
         note = "This cell is live in a notebook; here is the picture that it drew last."
         still = figure_svg(self._figure, plain(self._says), unique("live"))

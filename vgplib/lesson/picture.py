@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import html
-import io
 import math
 from typing import Any
 
-# Colours are written as these and replaced by the page's variables, so that one picture is
-# right in light, in dark and in print.
-_INK = {
-    "#010101": "var(--vgp-ink, #1b2430)",
-    "#020202": "var(--vgp-muted, #566072)",
-    "#030303": "var(--vgp-line, #e2e6ec)",
-    "#040404": "var(--vgp-accent, #0b6e99)",
-    "#050505": "var(--vgp-second, #b4530a)",
-    "#060606": "var(--vgp-theory, #566072)",
-    # What matplotlib draws in when nobody says otherwise: a learner's own figures.
-    "#000000": "var(--vgp-ink, #1b2430)",
-    "#1f77b4": "var(--vgp-accent, #0b6e99)",
-    "#ff7f0e": "var(--vgp-second, #b4530a)",
-}
-_ROLE = {"main": "#040404", "second": "#050505", "theory": "#060606"}
+from vgplib.drawing import LIGHT, figure_svg
+
+_ROLE = {"main": LIGHT["accent"], "second": LIGHT["second"], "theory": LIGHT["muted"]}
 
 
 def svg(frame: dict[str, Any], label: str, salt: str) -> str:
@@ -37,27 +24,6 @@ def svg(frame: dict[str, Any], label: str, salt: str) -> str:
     figure = Figure(figsize=(7, 3.6))
     _draw(figure.add_axes((0.11, 0.15, 0.86, 0.74)), frame)
     return figure_svg(figure, label, salt)
-
-
-def figure_svg(figure: Any, label: str, salt: str) -> str:
-    """A matplotlib figure as inline SVG that follows the page's colours and has a name.
-
-    Args:
-        figure: The figure.
-        label: Its description, for screen readers.
-        salt: Makes ids within the SVG unique on the page, and the same in every build.
-    """
-    import matplotlib as mpl
-
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg ") :]
-    for mark, variable in _INK.items():
-        text = text.replace(mark, variable)
-    start = f'<svg role="img" aria-label="{html.escape(label)}" class="vgp-still" '
-    return text.replace("<svg ", start, 1)
 
 
 def _draw(axes: Any, frame: dict[str, Any]) -> None:
@@ -84,14 +50,14 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
     else:
         axes.set_xlim(*x["domain"])
     axes.set_ylim(low, high)
-    axes.set_xlabel(x["label"], loc="right", color="#020202")
-    axes.set_title(y["label"], loc="left", fontsize=10, color="#020202")
-    axes.grid(axis="y", color="#030303")
+    axes.set_xlabel(x["label"], loc="right", color=LIGHT["muted"])
+    axes.set_title(y["label"], loc="left", fontsize=10, color=LIGHT["muted"])
+    axes.grid(axis="y", color=LIGHT["line"])
     axes.set_axisbelow(True)
-    axes.tick_params(colors="#020202", length=0, which="both")
+    axes.tick_params(colors=LIGHT["muted"], length=0, which="both")
     axes.spines[:].set_visible(False)
     if len(frame["series"]) > 1:
-        axes.legend(frameon=False, labelcolor="#010101", loc="best")
+        axes.legend(frameon=False, labelcolor=LIGHT["ink"], loc="best")
 
 
 def _place(value: float | str, axis: dict[str, Any]) -> float:

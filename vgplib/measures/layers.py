@@ -6,13 +6,14 @@ import contextlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from vgplib.measures.preserve import left_as_they_were
-from vgplib.measures.record import Recorder
+from vgplib.measures.record import Layer, Look, Recorder
 from vgplib.measures.report import Parameter, report
 from vgplib.measures.updates import updates
 
@@ -40,9 +41,9 @@ def measure(
         optimizer: If given, ``update_ratio`` tells what its next step would change.
 
     Returns:
-        Dimension ``layer``, 1 to L, in the order in which the layers ran, with their ``name`` and
-        ``kind`` (linear, conv, recurrent, attention, embedding, norm, scale). A layer that runs
-        several times has a row for each run. Dimension ``parameter`` has every parameter, by name.
+        Dimension ``layer``, 1 to L, in the order in which the layers ran, with their ``name``,
+        ``kind`` (linear, conv, recurrent, attention, embedding, norm, scale) and the
+        ``activation`` that follows. A layer that runs several times has a row for each run. Dimension ``parameter`` has every parameter, by name.
         If there are recurrent layers, or others that ran three times or more: dimensions
         ``recurrent``, by name, and ``step``, 1 for the oldest. The variables, each with unit and
         definition in its attributes, are those of ``vgplib.measures.report.VARIABLES``; what
@@ -69,20 +70,56 @@ def measure(
     """
     _check_arguments(model, loss)
     modules = dict(model.named_modules())
+    with left_as_they_were(list(modules.values())):
+        seen = observe(modules, loss, model)
+        if optimizer is not None:
+            updates(optimizer, seen.parameters)
+    return report(model, seen.layers, seen.parameters, seen.loss)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one pass showed, before it is put into a dataset."""
+
+    layers: list[Layer]
+    parameters: list[Parameter]
+    loss: float
+
+
+def observe(
+    modules: dict[str, nn.Module],
+    loss: Callable[[nn.Module], Tensor],
+    model: nn.Module,
+    look: Look | None = None,
+    leaves: list[Tensor] | None = None,
+) -> Seen:
+    """Run one forward and one backward pass, and nothing else: the caller puts things back.
+
+    Args:
+        modules: All modules of the model by name.
+        loss: As in :func:`measure`.
+        model: The model.
+        look: Called with each layer as it runs, its input and its output.
+        leaves: Tensors that the backward pass has to reach besides; may be filled while it runs.
+
+    Raises:
+        ValueError: As :func:`measure`.
+    """
     parameters = _parameters(modules)
-    recorder = Recorder(modules)
-    with left_as_they_were(list(modules.values())), torch.enable_grad(), _eager():
+    recorder = Recorder(modules, look)
+    if leaves is not None:
+        recorder.leaves = leaves
+    with torch.enable_grad(), _eager():
         with recorder, _told_where(recorder):
             value = loss(model)
         if not recorder.layers:
             raise ValueError(
-                "no layer of the model ran while the loss was computed: nothing to measure."
+                "no layer of the model ran while the loss was computed: nothing to measure. The "
+                "loss has to run the model that it is given: lambda model: cross_entropy(model(x), y)."
             )
         value = check_loss(value)
         _backward(value, parameters, recorder)
-        if optimizer is not None:
-            updates(optimizer, parameters)
-    return report(model, recorder.layers, parameters, value.item())
+    return Seen(recorder.layers, parameters, value.item())
 
 
 def check_loss(value: object) -> Tensor:

@@ -17,6 +17,8 @@ from vgplib.measures import calls
 from vgplib.measures.activity import FROM_VALUE, Activity, Tally
 from vgplib.measures.norms import norm, norms
 
+Look = Callable[["Layer", Any, Tensor], None]
+
 # Entries up to which a layer's gradient is kept until the end, to be read together with others.
 SMALL = 2**15
 
@@ -36,6 +38,7 @@ class Layer:
         output: Norm of z.
         steps: Of a recurrent layer: norms of dloss/dx_t, oldest first.
         tally: What the activation that follows made of z.
+        activation: That activation's name; of several, the first one's.
         trouble: "input" or "output" where that is not finite.
         signal: Norm of dloss/dz; NaN where the loss does not depend on z.
         has_signal: Whether the loss depends on z.
@@ -57,6 +60,7 @@ class Layer:
     output: float = math.nan
     steps: Sequence[float] = ()
     tally: Tally | None = None
+    activation: str = ""
     trouble: str = ""
     signal: float = math.nan
     has_signal: bool = False
@@ -106,9 +110,13 @@ class Recorder(TorchFunctionMode):
         leaves: Stand-ins for inputs that need no gradient, which the backward pass must reach.
     """
 
-    def __init__(self, modules: dict[str, nn.Module]) -> None:
-        """Prepare to record a model, given all of its modules by name."""
+    def __init__(self, modules: dict[str, nn.Module], look: Look | None = None) -> None:
+        """Prepare to record a model, given all of its modules by name.
+
+        ``look``, if given, is called with each layer, its input and its output as they are.
+        """
         super().__init__()
+        self._look = look
         self.layers: list[Layer] = []
         self.leaves: list[Tensor] = []
         self._token = object()
@@ -135,7 +143,7 @@ class Recorder(TorchFunctionMode):
         for layer in reversed(self.layers):
             before = layer.source
             if layer.kind in ("norm", "scale") and before is not None and before.tally is None:
-                before.tally = layer.tally
+                before.tally, before.activation = layer.tally, layer.activation
 
     def __torch_function__(
         self, func: Any, types_: Any, args: tuple = (), kwargs: dict | None = None
@@ -280,6 +288,8 @@ class Recorder(TorchFunctionMode):
             len(self.layers), name, kind, weights, z.shape, channels, self._source(inputs)
         )
         self.layers.append(layer)
+        if self._look is not None:
+            self._look(layer, inputs, z.detach())
         if not z.requires_grad and torch.is_grad_enabled():
             # Layers below are frozen; the signal at their output is there all the same.
             leaf = z.detach().requires_grad_()
@@ -367,6 +377,7 @@ class Recorder(TorchFunctionMode):
             if plain not in FROM_VALUE:
                 before = z.detach().clone()
         out = func(*args, **kwargs)
+        mark.layer.activation = mark.layer.activation or plain.__name__.strip("_")
         self._activity.add(mark.layer, plain, before, out, args[1:], kwargs)
         out._vgp_mark = _Mark(self._token, layer=mark.layer, active=True)
         return out
@@ -377,6 +388,7 @@ class Recorder(TorchFunctionMode):
         layer = self._source(scores)
         dim = args[1] if len(args) > 1 else kwargs.get("dim")
         if layer is not None and dim is not None:
+            layer.activation = layer.activation or "softmax"
             self._activity.add_softmax(layer, scores.detach(), dim)
         self._carry(out, (scores,), active=True)
         return out
@@ -388,6 +400,7 @@ class Recorder(TorchFunctionMode):
             filter(None, map(self._source, args[:2])), key=lambda found: found.index, default=None
         )
         if layer is not None:
+            layer.activation = layer.activation or "softmax"
             self._activity.add_attention(layer, *args, **kwargs)
         return out
 

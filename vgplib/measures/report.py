@@ -105,6 +105,7 @@ def report(
         "layer": range(1, len(layers) + 1),
         "name": ("layer", [layer.name for layer in layers]),
         "kind": ("layer", [layer.kind for layer in layers]),
+        "activation": ("layer", [layer.activation for layer in layers]),
         "parameter": [p.name for p in parameters],
     }
     described: dict[str, Any] = dict(VARIABLES)

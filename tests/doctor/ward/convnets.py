@@ -1,0 +1,231 @@
+"""Convolutional networks, plain and with the connections that were made for depth."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .case import healthy, sick
+from .material import Residual, classify, convnet, gain, he, initialise, pictures
+from .proofs import activations, all_of, dead, signal, spread, stuck, trains
+
+xavier = nn.init.xavier_normal_
+
+
+@sick(
+    "vanishing",
+    also={"rank_collapse"},
+    cause="initialisation too small",
+    prove=all_of(signal("conv1", "conv16", (0, 1e-5)), spread("act16", (0, 1e-3)), stuck()),
+)
+def sixteen_default_convolutions():
+    """PyTorch's own weights in a plain convnet: a factor of about 0.4 in each layer."""
+    return convnet(16), classify(*pictures()), None
+
+
+@sick(
+    "vanishing",
+    also={"rank_collapse"},
+    cause="saturating activation",
+    prove=all_of(signal("conv1", "conv8", (0, 1e-3)), stuck()),
+)
+def sigmoid_convnet():
+    """LeNet's activation in a network of eight convolutions."""
+    return convnet(8, nn.Sigmoid, xavier), classify(*pictures()), None
+
+
+@sick(
+    "forward_vanishing",
+    also={"vanishing"},
+    cause="initialisation too small",
+    prove=all_of(
+        activations("conv1", "conv8", (0, 1e-5)), signal("conv1", "conv8", (0, 1e-5)), stuck()
+    ),
+)
+def filters_of_one_hundredth():
+    """Filters drawn from N(0, 0.01), as old recipes for wide first layers had them."""
+    return convnet(8, nn.ReLU, lambda w: nn.init.normal_(w, std=0.01)), classify(*pictures()), None
+
+
+@sick(
+    "exploding",
+    also={"forward_exploding"},
+    cause="initialisation too large",
+    prove=all_of(activations("conv1", "conv12", (1e4, 1e9)), signal("conv1", "conv12", (3e3, 1e9))),
+)
+def fan_in_without_the_kernel():
+    """He's formula with the channels as fan-in, not channels times kernel: three times too large."""
+    return convnet(12, nn.ReLU, lambda w: nn.init.normal_(w, std=(2 / w.shape[1]) ** 0.5)), classify(
+        *pictures()
+    ), None
+
+
+@sick(
+    "exploding",
+    cause="normalisation without skip",
+    prove=all_of(
+        signal("conv2", "conv44", (1e3, 1e7)), activations("norm2", "norm44", (0.9, 1.1))
+    ),
+)
+def plain_batch_norm_convnet():
+    """A VGG of 44 layers: batch norm after each convolution, and no skip."""
+    return convnet(44, nn.ReLU, he, norm=nn.BatchNorm2d), classify(*pictures(32)), None
+
+
+class ResNet(nn.Module):
+    """Blocks of two convolutions, with or without norms."""
+
+    def __init__(self, depth, norm, channels=8):
+        super().__init__()
+
+        def conv():
+            return nn.Conv2d(channels, channels, 3, padding=1)
+
+        self.stem = nn.Conv2d(1, channels, 3, padding=1)
+        self.blocks = nn.Sequential(
+            *(
+                Residual(norm(channels), nn.ReLU(), conv(), norm(channels), nn.ReLU(), conv())
+                for _ in range(depth)
+            )
+        )
+        self.head = nn.Linear(channels, 10)
+
+    def forward(self, x):
+        return self.head(self.blocks(self.stem(x)).mean((2, 3)))
+
+
+@sick(
+    "forward_exploding",
+    also={"exploding"},
+    cause="residual without normalisation",
+    prove=all_of(
+        activations("stem", "blocks.27", (2e3, 1e8)), signal("stem", "blocks.27", (2e3, 1e8))
+    ),
+)
+def resnet_without_norms():
+    """A residual network whose batch norms were taken out."""
+    net = ResNet(28, lambda channels: nn.Identity())
+    return initialise(net, gain(2.0)), classify(*pictures(32)), None
+
+
+@healthy(prove=all_of(trains(steps=25), signal("stem", "blocks.11", (0.1, 1e2))))
+def resnet():
+    """Twelve pre-activation blocks with batch norm."""
+    return initialise(ResNet(12, nn.BatchNorm2d), he), classify(*pictures()), None
+
+
+@healthy(prove=all_of(trains(steps=25), signal("stem", "blocks.11", (0.1, 1e2))))
+def resnet_with_group_norm():
+    """The same with group norm, which needs no batch."""
+    return initialise(ResNet(12, lambda c: nn.GroupNorm(2, c)), he), classify(*pictures()), None
+
+
+@healthy(prove=trains())
+def small_vgg():
+    """Four convolutions with batch norm, whose biases have a zero gradient."""
+    return convnet(4, nn.ReLU, he, norm=nn.BatchNorm2d), classify(*pictures()), None
+
+
+@healthy(prove=all_of(trains(), dead("act3", (0, 0.3))))
+def leaky_convnet():
+    """Six convolutions with leaky ReLU and instance norm."""
+    net = convnet(6, lambda: nn.LeakyReLU(0.1), he, norm=nn.InstanceNorm2d)
+    return net, classify(*pictures()), None
+
+
+class DenseNet(nn.Module):
+    """Each layer reads all earlier ones."""
+
+    def __init__(self, depth=8, growth=8):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.BatchNorm2d(1 + i * growth),
+                nn.ReLU(),
+                nn.Conv2d(1 + i * growth, growth, 3, padding=1),
+            )
+            for i in range(depth)
+        )
+        self.head = nn.Linear(1 + depth * growth, 10)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = torch.cat([x, layer(x)], 1)
+        return self.head(F.relu(x).mean((2, 3)))
+
+
+@healthy(prove=trains())
+def densenet():
+    """Early features reach the read-out directly."""
+    return initialise(DenseNet(), he), classify(*pictures()), None
+
+
+class UNet(nn.Module):
+    """Down, up, and a skip at each level."""
+
+    def __init__(self, c=8):
+        super().__init__()
+
+        def conv(i, o):
+            return nn.Sequential(nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU())
+
+        self.down1, self.down2, self.bottom = conv(1, c), conv(c, 2 * c), conv(2 * c, 4 * c)
+        self.up2 = nn.ConvTranspose2d(4 * c, 2 * c, 2, stride=2)
+        self.merge2 = conv(4 * c, 2 * c)
+        self.up1 = nn.ConvTranspose2d(2 * c, c, 2, stride=2)
+        self.merge1 = conv(2 * c, c)
+        self.head = nn.Conv2d(c, 1, 1)
+
+    def forward(self, x):
+        a = self.down1(x)
+        b = self.down2(F.max_pool2d(a, 2))
+        bottom = self.bottom(F.max_pool2d(b, 2))
+        b = self.merge2(torch.cat([b, self.up2(bottom)], 1))
+        return self.head(self.merge1(torch.cat([a, self.up1(b)], 1)))
+
+
+@healthy(prove=trains())
+def unet_segments():
+    """Which pixels are brighter than their neighbours? The bottom matters little, and may."""
+    x, _ = pictures(32)
+    bright = (x > F.avg_pool2d(x, 3, 1, 1)).float()
+    return UNet(), lambda model: F.binary_cross_entropy_with_logits(model(x), bright), None
+
+
+class Separable(nn.Sequential):
+    """Depthwise convolution, squeeze-and-excitation, pointwise convolution."""
+
+    def __init__(self, c):
+        super().__init__()
+        self.depth = nn.Conv2d(c, c, 3, padding=1, groups=c)
+        self.norm = nn.BatchNorm2d(c)
+        self.squeeze, self.excite = nn.Linear(c, c // 4), nn.Linear(c // 4, c)
+        self.point = nn.Conv2d(c, c, 1)
+
+    def forward(self, x):
+        h = F.hardswish(self.norm(self.depth(x)))
+        scale = F.hardsigmoid(self.excite(F.relu(self.squeeze(h.mean((2, 3))))))
+        return x + self.point(h * scale[..., None, None])
+
+
+@healthy(prove=trains())
+def mobile_blocks():
+    """Depthwise convolutions with gates of hard sigmoids."""
+    net = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1),
+        *(Separable(16) for _ in range(4)),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(16, 10),
+    )
+    return net, classify(*pictures()), None
+
+
+@healthy(prove=trains())
+def frozen_batch_norm():
+    """Fine-tuning in eval mode: batch norms use their stored statistics and take no gradient."""
+    net = convnet(3, nn.ReLU, he, norm=nn.BatchNorm2d).eval()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.requires_grad_(False)
+    optimizer = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], 1e-2)
+    return net, classify(*pictures()), optimizer

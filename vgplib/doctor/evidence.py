@@ -1,0 +1,295 @@
+"""What is measured at an examination, before anything is judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from vgplib.doctor.look import Looks, twins
+from vgplib.doctor.visit import Visit
+from vgplib.measures.layers import observe
+from vgplib.measures.preserve import left_as_they_were
+from vgplib.measures.record import Layer
+from vgplib.measures.report import Parameter, report
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_NUDGES, _NUDGE = 3, 1e-2  # steps that part what is zero or equal by design from what stays so
+_SMALL = 3_000_000  # parameters up to which more steps than asked for are cheap
+_MORE = 4  # times as many
+
+
+@dataclass
+class Pass:
+    """One forward and one backward pass.
+
+    Attributes:
+        data: As ``vgp.measure`` reports it.
+        layers: As they ran.
+        looks: What else was seen of them.
+        parameters: With the norms of their gradients.
+        states: Of each parameter's gradient, as ``grad_state`` of ``vgp.measure``.
+        twins: Share of a weight's units that are copies of each other; by parameter.
+        zeros: Share of exact zeros in the gradients of weights.
+    """
+
+    data: xr.Dataset
+    layers: list[Layer]
+    looks: Looks
+    parameters: list[Parameter]
+    states: dict[str, str]
+    twins: dict[str, float]
+    zeros: float
+
+
+@dataclass
+class Trial:
+    """Some training steps on a copy.
+
+    Attributes:
+        losses: Before each step, and after the last; ends early at the first that is not finite.
+        updates: Norm of the first step's change of each weight over that of the weight.
+    """
+
+    losses: list[float]
+    updates: dict[str, float]
+
+
+@dataclass
+class Evidence:
+    """All that the rules may look at.
+
+    Attributes:
+        visit: What the caller gave.
+        detached: Whether the loss has no history at all, in which case there is nothing else.
+        first: The pass at the weights as they came.
+        later: A pass after some small steps, where something in the first was exactly zero or
+            exactly equal; else the first again.
+        rescaled: Where float16 is used, a pass with the loss scaled up; else None.
+        trial: Steps of the caller's optimizer, if there is one.
+        slower: The same at a hundredth of the rate, if the loss went up.
+        faster: The same at a higher rate, if next to nothing changed.
+        adds: How many places of the graph add up two paths, as skip connections do.
+        notes: What could not be tried, and why.
+    """
+
+    visit: Visit
+    detached: bool = False
+    first: Pass | None = None
+    later: Pass | None = None
+    rescaled: Pass | None = None
+    trial: Trial | None = None
+    slower: Trial | None = None
+    faster: Trial | None = None
+    adds: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def wanted(self, name: str) -> bool:
+        """Whether a parameter is meant to learn: in the optimizer, if there is one."""
+        return self._optimized is None or name in self._optimized
+
+    @property
+    def _optimized(self) -> frozenset[str] | None:
+        optimizer = self.visit.optimizer
+        if optimizer is None:
+            return None
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        return frozenset(n for n, p in self.visit.model.named_parameters() if id(p) in held)
+
+
+def gather(visit: Visit) -> Evidence:
+    """Measure what the rules need; the visit's model stays as it came."""
+    found = Evidence(visit)
+    model, loss, _ = visit.fresh()
+    with left_as_they_were(list(model.modules())), torch.enable_grad():
+        if _is_detached(model, loss):
+            found.detached = True
+            return found
+    found.first, found.adds = _run(model, loss)
+    found.later = found.first
+    if found.first.data.attrs["first_non_finite"]:
+        return found
+    if _is_exact(found.first):
+        found.later = _later(visit)
+    if any(look.dtype == torch.float16 for look in found.first.looks.layers.values()):
+        found.rescaled = _run(model, _scaled_up(loss, found.first))[0]
+    del model
+    if visit.optimizer is not None:
+        _try_steps(found)
+    return found
+
+
+def _is_detached(model: nn.Module, loss: Callable) -> bool:
+    value = loss(model)
+    one = isinstance(value, Tensor) and value.numel() == 1
+    return one and not value.requires_grad
+
+
+def _run(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
+    """One pass over a copy, which is left as it was; and how many places add up two paths."""
+    modules = dict(model.named_modules())
+    looks = Looks()
+    adds = 0
+
+    def counted(model: nn.Module) -> Tensor:
+        nonlocal adds
+        value = loss(model)
+        adds = _adds(value) if isinstance(value, Tensor) else 0
+        return value
+
+    with left_as_they_were(list(modules.values())), looks.at_inputs(model):
+        seen = observe(modules, counted, model, looks.take, looks.leaves)
+    named = [p for p in seen.parameters if p.gradient is not None and p.tensor.dim() > 1]
+    copies = {p.name: twins(p.tensor, p.gradient) for p in named}
+    dense = [p.gradient for p in named if not p.gradient.is_sparse]  # type: ignore[union-attr]
+    zeros = sum((g == 0).sum().item() for g in dense)  # type: ignore[union-attr]
+    entries = sum(g.numel() for g in dense)  # type: ignore[union-attr]
+    data = report(model, seen.layers, seen.parameters, seen.loss)
+    states = {p.name: p.state() for p in seen.parameters}
+    for parameter in seen.parameters:
+        parameter.gradient = None
+    for layer in seen.layers:
+        layer.use = None
+    return Pass(
+        data, seen.layers, looks, seen.parameters, states, copies, zeros / max(entries, 1)
+    ), adds
+
+
+def _adds(value: Tensor) -> int:
+    """Additions in a loss's graph that join two paths, each through some function."""
+    count, seen, stack = 0, set(), [value.grad_fn]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        inputs = [n for n, _ in node.next_functions if n is not None]
+        joined = [n for n in inputs if n.name() != "torch::autograd::AccumulateGrad"]
+        count += node.name().startswith("AddBackward") and len(joined) > 1
+        stack += inputs
+    return count
+
+
+def _is_exact(seen: Pass) -> bool:
+    """Whether something is exactly zero or exactly equal, which may be by design."""
+    zero = "zero" in seen.states.values()
+    silent = any(layer.signal == 0 for layer in seen.layers)
+    return zero or silent or any(share >= 0.5 for share in seen.twins.values())
+
+
+def _later(visit: Visit) -> Pass:
+    model, loss, _ = visit.fresh()
+    wanted = [p for p in model.parameters() if p.requires_grad]
+    with left_as_they_were(list(model.modules())), torch.enable_grad():
+        for _ in range(_NUDGES):
+            gradients = torch.autograd.grad(loss(model), wanted, allow_unused=True)
+            with torch.no_grad():
+                for parameter, gradient in zip(wanted, gradients, strict=True):
+                    if gradient is not None:
+                        if gradient.is_sparse:
+                            gradient = gradient.to_dense()
+                        parameter -= _NUDGE * _scale(parameter) * gradient.sign()
+    return _run(model, loss)[0]
+
+
+def _scale(parameter: Tensor) -> float:
+    """The size of a parameter's entries; of one that is zero, the size that they usually have."""
+    usual = 1 / math.sqrt(max(parameter[0].numel(), 1)) if parameter.dim() > 1 else 0.1
+    size = torch.linalg.vector_norm(parameter.float()).item() / math.sqrt(parameter.numel() or 1)
+    return max(size, 0.1 * usual)
+
+
+def _scaled_up(loss: Callable, seen: Pass) -> Callable:
+    """The loss times a power of two that brings its gradients well into float16."""
+    norms = [p.gradient_norm for p in seen.parameters if math.isfinite(p.gradient_norm)]
+    signals = [y.signal for y in seen.layers if math.isfinite(y.signal)]
+    largest = max([*norms, *signals, 2.0**-24])
+    factor = 2.0 ** max(0, min(24, math.floor(math.log2(1024 / largest))))
+    return lambda model: loss(model).float() * factor
+
+
+# Training
+
+
+def _try_steps(found: Evidence) -> None:
+    visit = found.visit
+    count = visit.steps
+    if sum(p.numel() for p in visit.model.parameters()) <= _SMALL:
+        count *= _MORE
+    try:
+        found.trial = trial = _train(visit, count, 1.0)
+        if went_up(trial):
+            found.slower = _train(visit, count, 0.01)
+        elif changed_nothing(trial):
+            largest = max(trial.updates.values(), default=0.0)
+            found.faster = _train(visit, count, min(1e-2 / max(largest, 1e-12), 1e8))
+    except Exception as problem:
+        found.notes.append(f"no steps of the optimizer: {type(problem).__name__}: {problem}")
+
+
+def went_up(trial: Trial) -> bool:
+    """Whether the loss stands clearly higher at the end than at the start, or is no number."""
+    start, end = trial.losses[0], trial.losses[-3:]
+    if not all(map(math.isfinite, end)):
+        return True
+    return min(end) > start + 0.1 * abs(start)
+
+
+def changed_nothing(trial: Trial) -> bool:
+    """Whether no weight changed by more than three millionths in the first step."""
+    return bool(trial.updates) and max(trial.updates.values()) < 3e-6
+
+
+def _train(visit: Visit, steps: int, faster: float) -> Trial:
+    model, loss, optimizer = visit.fresh()
+    for group in optimizer.param_groups:  # type: ignore[union-attr]
+        group["lr"] = group["lr"] * faster
+    wanted = [p for p in model.parameters() if p.requires_grad]
+    losses: list[float] = []
+    updates: dict[str, float] = {}
+    with _as_before(model), torch.enable_grad():
+        for step in range(steps):
+            before = (
+                {n: p.detach().clone() for n, p in model.named_parameters() if p.dim() > 1}
+                if step == 0
+                else {}
+            )
+
+            def closure() -> Tensor:
+                optimizer.zero_grad()  # type: ignore[union-attr]
+                value = loss(model)
+                value.backward(inputs=wanted)
+                return value
+
+            # One that searches along a line calls it itself, several times.
+            needs_closure = isinstance(optimizer, torch.optim.LBFGS)
+            value = optimizer.step(closure) if needs_closure else closure()  # type: ignore[union-attr]
+            losses.append(float(value.detach()))
+            if not math.isfinite(losses[-1]):
+                return Trial(losses, updates)
+            if not needs_closure:
+                optimizer.step()  # type: ignore[union-attr]
+            for name, parameter in model.named_parameters():
+                if name in before:
+                    size = torch.linalg.vector_norm(before[name].double()).item()
+                    change = (parameter.detach() - before[name]).double()
+                    if size and parameter.requires_grad:
+                        updates[name] = torch.linalg.vector_norm(change).item() / size
+        with torch.no_grad():
+            losses.append(float(loss(model)))
+    return Trial(losses, updates)
+
+
+@contextmanager
+def _as_before(model: nn.Module) -> Iterator[None]:
+    """Keep the random states; the model itself is a copy that may change."""
+    modules: list[Any] = list(model.modules())
+    with left_as_they_were(modules):
+        yield

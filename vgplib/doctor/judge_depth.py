@@ -1,0 +1,215 @@
+"""Rules about the error signal and the activations along depth and along time."""
+
+from __future__ import annotations
+
+import math
+
+from vgplib.doctor.diagnosis import Finding
+from vgplib.doctor.evidence import Evidence, Pass
+from vgplib.doctor.stream import Course, courses, ends, forward_change, places
+
+_STRAIGHT = 0.6  # R^2 from which on a profile is a steady fall or rise
+
+# Scale of the weights, sigma_w, that keeps the signal where it is: He et al. 2015 for ReLU,
+# 1 / phi'(0) for the others.
+_NEEDED = {"relu": math.sqrt(2), "sigmoid": 4.0, "gelu": 1.5, "silu": 1.7, "softplus": 1.8}
+_SQUASHING = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign")
+
+
+def _judged_pass(evidence: Evidence) -> Pass | None:
+    """The pass whose signals say most: not rounded to zero, not switched off by design."""
+    if evidence.first is None:
+        return None
+    if evidence.rescaled is not None and not evidence.rescaled.data.attrs["first_non_finite"]:
+        return evidence.rescaled
+    return evidence.later or evidence.first
+
+
+def vanishing(evidence: Evidence, threshold: float) -> Finding | None:
+    """The signal falls on its way to the input."""
+    seen = _judged_pass(evidence)
+    if seen is None or seen.data.attrs["first_non_finite"]:
+        return None
+    for course in courses(seen):
+        if not course.in_time and course.ratio < threshold:
+            return _of_course("vanishing", course, "missing residual")
+    found = ends(seen)
+    if found is None:
+        return None
+    steady = found.hidden < threshold and found.r2 >= _STRAIGHT and found.factor < 0.9
+    fallen = 0 < found.strongest < threshold or _underflown(seen)
+    if not (steady or fallen):
+        return None
+    numbers = {
+        "signal, first over last": min(
+            x for x in (found.strongest, found.hidden) if not math.isnan(x)
+        ),
+        "factor per layer": found.factor,
+        "R^2": found.r2,
+    }
+    cause = _cause(evidence, seen, too_small=True)
+    return Finding("vanishing", "critical", found.front, cause, _known(numbers))
+
+
+def _underflown(seen: Pass) -> bool:
+    """Whether signals come down to nothing step by step, and are exactly zero from there on."""
+    signals = [p.signal for p in places(seen)]
+    positive = [s for s in signals if s > 0]
+    return bool(signals) and signals[0] == 0 and min(positive, default=1) < 1e-25 * max(signals)
+
+
+def exploding(evidence: Evidence, threshold: float) -> Finding | None:
+    """The signal grows on its way to the input, or a gradient is absurd."""
+    seen = _judged_pass(evidence)
+    if seen is None or seen.data.attrs["first_non_finite"]:
+        return None
+    for course in courses(seen):
+        if not course.in_time and course.ratio > threshold:
+            return _of_course("exploding", course, "initialisation too large")
+    found = ends(seen)
+    steady = found is not None and found.hidden > threshold and found.r2 >= _STRAIGHT
+    if found is not None and (steady or found.weakest > threshold):
+        numbers = {
+            "signal, first over last": max(
+                x for x in (found.weakest, found.hidden) if not math.isnan(x)
+            ),
+            "factor per layer": found.factor,
+            "R^2": found.r2,
+        }
+        cause = _cause(evidence, seen, too_small=False)
+        return Finding("exploding", "critical", found.front, cause, _known(numbers))
+    return _absurd(seen, threshold)
+
+
+def _absurd(seen: Pass, threshold: float) -> Finding | None:
+    """A gradient far larger than its weight, and also relative to the loss."""
+    loss = abs(seen.data.attrs["loss"])
+    worst = max(
+        (p for p in seen.parameters if p.norm > 0 and p.gradient_norm > 0 and p.tensor.dim() > 1),
+        key=lambda p: p.gradient_norm / p.norm,
+        default=None,
+    )
+    if worst is None or loss == 0:
+        return None
+    relative = worst.gradient_norm / worst.norm
+    # The change of log(loss) with that of log(weight): it does not know the loss's unit.
+    elasticity = worst.gradient_norm * worst.norm / loss
+    if relative < threshold or elasticity < threshold:
+        return None
+    numbers = {"gradient over weight": relative, "loss": loss}
+    return Finding("exploding", "critical", (worst.name,), "singular derivative", numbers)
+
+
+def _cause(evidence: Evidence, seen: Pass, too_small: bool) -> str:
+    """The mechanism behind a signal that changes with depth."""
+    rows = [layer for layer in seen.layers if layer.kind in ("linear", "conv", "attention")]
+    hidden = rows[:-1]
+    saturated = [y for y in hidden if y.tally and y.activation in (*_SQUASHING, "softmax")]
+    if too_small and any(y.tally.saturated >= 0.5 for y in saturated if y.tally):
+        return "saturating activation"
+    norms = sum(layer.kind == "norm" for layer in seen.layers)
+    skips = evidence.adds >= max(2, len(hidden) / 4)
+    attention = any(y.kind == "attention" or y.activation == "softmax" for y in rows)
+    gains = [
+        _gain(seen, y.name) / _NEEDED.get(y.activation, 1.0)
+        for y in hidden
+        if y.kind != "attention"
+    ]
+    gain = sorted(gains)[len(gains) // 2] if gains else 1.0
+    if skips and norms:
+        return "post-norm depth"
+    if skips:
+        return "residual without normalisation"
+    if attention:
+        return "attention without skip"
+    if norms >= len(hidden) / 2 and not too_small:
+        return "normalisation without skip"
+    if too_small:
+        if any(y.activation == "sigmoid" for y in hidden):
+            return "slope of the activation"
+        return "initialisation too small" if gain < 0.85 else "missing residual"
+    return "initialisation too large" if gain > 1.0 else "missing residual"
+
+
+def _gain(seen: Pass, name: str) -> float:
+    """sigma_w of a layer's weight: its standard deviation times the root of its fan-in."""
+    for parameter in seen.parameters:
+        if parameter.name.rpartition(".")[0] == name and parameter.tensor.dim() > 1:
+            return parameter.norm / math.sqrt(parameter.tensor.shape[0])
+    return 1.0
+
+
+def temporal_vanishing(evidence: Evidence, threshold: float) -> Finding | None:
+    """The signal falls on its way to the first step."""
+    return _temporal(evidence, "temporal_vanishing", lambda ratio: ratio < threshold)
+
+
+def temporal_exploding(evidence: Evidence, threshold: float) -> Finding | None:
+    """The signal grows on its way to the first step."""
+    return _temporal(evidence, "temporal_exploding", lambda ratio: ratio > threshold)
+
+
+def _temporal(evidence: Evidence, condition: str, is_sick) -> Finding | None:  # type: ignore[no-untyped-def]
+    seen = _judged_pass(evidence)
+    if seen is None or seen.data.attrs["first_non_finite"]:
+        return None
+    sick = [course for course in courses(seen) if course.in_time and is_sick(course.ratio)]
+    if not sick:
+        return None
+    worst = max(sick, key=lambda course: abs(math.log(course.ratio)))
+    module = evidence.visit.model.get_submodule(worst.name) if worst.kind == "recurrent" else None
+    gated = type(module).__name__.startswith(("LSTM", "GRU"))
+    cause = "forget gate" if gated and condition == "temporal_vanishing" else "recurrent weight"
+    return _of_course(condition, worst, cause)
+
+
+def _of_course(condition: str, course: Course, cause: str) -> Finding:
+    numbers = {
+        "signal, first over last step": course.ratio,
+        "factor per step": course.factor,
+        "steps": float(course.steps),
+    }
+    return Finding(condition, "critical", (course.name,), cause, _known(numbers))
+
+
+def forward_vanishing(evidence: Evidence, threshold: float) -> Finding | None:
+    """Activations shrink with depth, or are next to nothing from the start."""
+    seen = evidence.first
+    if seen is None or seen.data.attrs["first_non_finite"]:
+        return None
+    change = forward_change(seen)
+    found = [p for p in places(seen)[:-1] if p.kind != "embedding"]
+    largest = max((p.rms for p in found), default=math.nan)
+    if not (change < threshold or 0 < largest < 0.1 * threshold):
+        return None
+    small_input = _input_size(seen) < threshold
+    cause = "input scale" if small_input else "initialisation too small"
+    numbers = {"activations, last over first": change, "largest RMS": largest}
+    return Finding("forward_vanishing", "serious", (found[-1].name,), cause, _known(numbers))
+
+
+def forward_exploding(evidence: Evidence, threshold: float) -> Finding | None:
+    """Activations grow with depth."""
+    seen = evidence.first
+    if seen is None or seen.data.attrs["first_non_finite"]:
+        return None
+    change = forward_change(seen)
+    found = [p for p in places(seen)[:-1] if p.kind != "embedding"]
+    largest = max((p.rms for p in found), default=math.nan)
+    if not (change > threshold or largest > 1e3 * threshold):
+        return None
+    skips = evidence.adds >= max(2, len(found) / 4)
+    cause = "residual without normalisation" if skips else "initialisation too large"
+    if not change > threshold and _input_size(seen) > threshold:
+        cause = "input scale"
+    numbers = {"activations, last over first": change, "largest RMS": largest}
+    return Finding("forward_exploding", "serious", (found[-1].name,), cause, _known(numbers))
+
+
+def _input_size(seen: Pass) -> float:
+    look = seen.looks.layers.get(seen.layers[0])
+    return look.largest if look is not None else math.nan
+
+
+def _known(numbers: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in numbers.items() if not math.isnan(value)}

@@ -1,0 +1,132 @@
+"""Rules about units and samples: dead, saturated, copies of each other, all alike."""
+
+from __future__ import annotations
+
+import math
+
+from vgplib.doctor.diagnosis import Finding
+from vgplib.doctor.evidence import Evidence, Pass
+from vgplib.measures.record import Layer
+
+_RELU = ("relu", "threshold", "clamp_min")
+_TWO_SIDED = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "erf", "softmax")
+_ONE_SIDED = ("relu6", "clamp", "clip", "hardswish")  # often flat for half of the entries by design
+_SAMPLES = 8  # that a unit has to be zero for
+
+
+def _readable(evidence: Evidence) -> Pass | None:
+    seen = evidence.first
+    return None if seen is None or seen.data.attrs["first_non_finite"] else seen
+
+
+def dead_relu(evidence: Evidence, threshold: float) -> Finding | None:
+    """Units that are zero for every sample."""
+    seen = _readable(evidence)
+    if seen is None:
+        return None
+    sick: dict[str, float] = {}
+    for layer in seen.layers:
+        if layer.tally is None or layer.activation not in _RELU or math.isnan(layer.tally.dead):
+            continue
+        look = seen.looks.layers[layer]
+        if look.samples < _SAMPLES and layer.tally.dead < 0.99:
+            continue
+        # Samples that are nearly alike agree on which half of the units is off.
+        alike = look.apart < 0.5
+        if layer.tally.dead >= (threshold + 0.25 if alike else threshold):
+            sick[layer.name] = max(sick.get(layer.name, 0), layer.tally.dead)
+    if not sick:
+        return None
+    worst = sorted(sick, key=lambda name: -sick[name])
+    cause = _why_dead(evidence, worst[0])
+    numbers = {"dead units in the worst layer": sick[worst[0]], "layers": float(len(sick))}
+    severity = "critical" if sick[worst[0]] > 0.95 else "serious"
+    return Finding("dead_relu", severity, tuple(worst), cause, numbers)
+
+
+def _why_dead(evidence: Evidence, name: str) -> str:
+    bias = dict(evidence.visit.model.named_parameters()).get(f"{name}.bias")
+    if bias is not None and bias.float().mean().item() < -0.5:
+        return "bias"
+    return "learning rate too high" if evidence.visit.optimizer is not None else "bias"
+
+
+def saturation(evidence: Evidence, threshold: float) -> Finding | None:
+    """Entries on the flat parts of their activations."""
+    seen = _readable(evidence)
+    if seen is None:
+        return None
+    matrices = [y for y in seen.layers if y.kind in ("linear", "conv", "attention")]
+    last = matrices[-1].name if matrices else ""
+    sick: dict[str, float] = {}
+    for layer in seen.layers:
+        if layer.tally is None:
+            continue
+        limit = threshold if layer.activation in _TWO_SIDED else 0.9
+        if layer.activation not in (*_TWO_SIDED, *_ONE_SIDED) or layer.tally.saturated < limit:
+            continue
+        if layer.name == last and layer.activation != "softmax" and not _is_stuck(seen, layer):
+            continue
+        sick[layer.name] = max(sick.get(layer.name, 0), layer.tally.saturated)
+    if not sick:
+        return None
+    worst = sorted(sick, key=lambda name: -sick[name])
+    numbers = {"saturated in the worst layer": sick[worst[0]], "layers": float(len(sick))}
+    return Finding("saturation", "serious", tuple(worst), _why_flat(seen, worst[0], last), numbers)
+
+
+def _is_stuck(seen: Pass, layer: Layer) -> bool:
+    """Whether the loss of a saturated read-out hardly depends on what goes into it.
+
+    The change of log(loss) with that of log(z) is around 1 or more where the net is right or can
+    still correct itself; where it is wrong and flat, it is next to nothing.
+    """
+    loss = abs(seen.data.attrs["loss"])
+    return loss > 0 and layer.signal * layer.output / loss < 0.05
+
+
+def _why_flat(seen: Pass, name: str, last: str) -> str:
+    layer = next(y for y in seen.layers if y.name == name and y.tally is not None)
+    if layer.activation == "softmax":
+        return "attention logit scale"
+    if name == last:
+        return "loss choice"
+    first = next(iter(seen.looks.layers.values()))
+    return "input scale" if first.largest > 30 else "initialisation too large"
+
+
+def symmetry(evidence: Evidence, threshold: float) -> Finding | None:
+    """Units that are copies, with equal gradients, and stay so."""
+    first, later = evidence.first, evidence.later
+    if first is None or later is None or first.data.attrs["first_non_finite"]:
+        return None
+    sick = [
+        name
+        for name, share in first.twins.items()
+        if share >= threshold and later.twins.get(name, 0) >= threshold and evidence.wanted(name)
+    ]
+    if not sick:
+        return None
+    numbers = {"units that are copies": max(first.twins[name] for name in sick)}
+    return Finding("symmetry", "critical", tuple(sick), "initialisation constant", numbers)
+
+
+def rank_collapse(evidence: Evidence, threshold: float) -> Finding | None:
+    """Samples, or tokens, that have become one vector."""
+    seen = _readable(evidence)
+    if seen is None:
+        return None
+    rows = [
+        (y, seen.looks.layers[y]) for y in seen.layers if y.kind in ("linear", "conv", "attention")
+    ]
+    for what in ("apart", "tokens_apart"):
+        told = [(y, getattr(look, what)) for y, look in rows if not math.isnan(getattr(look, what))]
+        if len(told) < 2:
+            continue
+        start = max(apart for _, apart in told[: max(1, len(told) // 3)])
+        layer, end = told[-1]
+        if start > 10 * threshold and end < threshold * start:
+            numbers = {"distance at the start": start, "before the last layer": end}
+            cause = "attention without skip" if what == "tokens_apart" else "missing residual"
+            return Finding("rank_collapse", "serious", (layer.name,), cause, numbers)
+    return None

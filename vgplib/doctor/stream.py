@@ -1,0 +1,178 @@
+"""How the error signal and the activations change between the two ends of a network."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from vgplib.doctor.evidence import Pass
+from vgplib.measures.fit import backward_factor
+from vgplib.measures.record import Layer
+
+MATRICES = ("linear", "conv", "attention", "recurrent")
+_RUNS = 3  # from which on a layer counts as used again and again
+
+
+@dataclass(frozen=True)
+class Place:
+    """A layer with all of its runs.
+
+    Attributes:
+        name: Of the module.
+        kind: As ``vgp.measure`` has it.
+        shape: What it puts out for one sample.
+        signal: Norm of dloss/dz over all of its runs.
+        rms: RMS of z in its last run.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    signal: float
+    rms: float
+
+
+def places(seen: Pass) -> list[Place]:
+    """Layers with a matrix of weights, and embeddings, in the order in which they first ran."""
+    runs: dict[str, list[Layer]] = {}
+    for layer in seen.layers:
+        if layer.kind in (*MATRICES, "embedding"):
+            runs.setdefault(layer.name, []).append(layer)
+    found = []
+    for name, of in runs.items():
+        told = [layer.signal for layer in of if layer.has_signal]
+        if told:
+            last = of[-1]
+            rms = last.output / math.sqrt(max(last.entries, 1))
+            found.append(Place(name, last.kind, tuple(last.shape[1:]), math.hypot(*told), rms))
+    return found
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The signal at the input end over that at the output end.
+
+    Attributes:
+        strongest: The largest near the input, over the largest near the output.
+        weakest: The smallest near the input, over the largest near the output.
+        front: Names of the layers near the input, weakest signal first.
+        hidden: First over last of the hidden layers of the commonest shape; NaN below four.
+        factor: Its factor per layer, by a log-linear fit; ``r2`` is the fit's R^2.
+    """
+
+    strongest: float
+    weakest: float
+    front: tuple[str, ...]
+    hidden: float
+    factor: float
+    r2: float
+
+
+def ends(seen: Pass) -> Ends | None:
+    """Compare both ends; None where there are fewer than two layers."""
+    found = places(seen)
+    if len(found) < 2:
+        return None
+    several = max(1, min(3, len(found) // 3))
+    front, back = found[:several], max(p.signal for p in found[-several:])
+    at_inputs = math.hypot(*seen.looks.input_signals)
+    if back == 0:
+        return None
+    hidden, factor, r2 = _hidden(found[:-1])
+    return Ends(
+        max(*(p.signal for p in front), at_inputs) / back,
+        min(p.signal for p in front) / back,
+        tuple(p.name for p in sorted(front, key=lambda p: p.signal)),
+        hidden,
+        factor,
+        r2,
+    )
+
+
+def _hidden(found: list[Place]) -> tuple[float, float, float]:
+    shapes = Counter(p.shape for p in found if p.kind in MATRICES)
+    if not shapes:
+        return math.nan, math.nan, math.nan
+    shape, count = shapes.most_common(1)[0]
+    same = [(i, p.signal) for i, p in enumerate(found) if p.shape == shape and p.signal > 0]
+    if count < 4 or len(same) < 4:
+        return math.nan, math.nan, math.nan
+    fit = backward_factor([i for i, _ in same], [s for _, s in same])
+    return same[0][1] / same[-1][1], fit.factor, fit.r2
+
+
+@dataclass(frozen=True)
+class Course:
+    """A layer that runs again and again, each run after the one before.
+
+    Attributes:
+        name: Of the layer.
+        kind: As ``vgp.measure`` has it.
+        ratio: Signal at the first runs or steps over that at the last, where it is not exactly 0.
+        factor: Per step, by a log-linear fit.
+        steps: How many there are.
+        in_time: Whether something new goes in at every step; else the layer is used in depth.
+    """
+
+    name: str
+    kind: str
+    ratio: float
+    factor: float
+    steps: int
+    in_time: bool
+
+
+def courses(seen: Pass) -> list[Course]:
+    """Every layer that runs along time, or again and again in depth."""
+    runs: dict[str, list[Layer]] = {}
+    for layer in seen.layers:
+        if layer.kind in MATRICES:
+            runs.setdefault(layer.name, []).append(layer)
+    repeated = {name for name, of in runs.items() if len(of) >= _RUNS}
+    found = []
+    for name, of in runs.items():
+        along = [s for layer in of for s in layer.steps]
+        chained = name in repeated and _is_chained(of)
+        if of[0].kind == "recurrent" and len(along) >= _RUNS:
+            signals, in_time = along, True
+        elif chained:
+            signals = [layer.signal for layer in of if layer.has_signal]
+            in_time = _fed(runs, repeated)
+        else:
+            continue
+        # Exact zeros are cut off by design (truncated backpropagation, padding), or underflow,
+        # in which case what is left has gone down all the way.
+        signals = [s for s in signals if s > 0]
+        if len(signals) >= _RUNS:
+            few = max(1, len(signals) // 10)
+            ratio = max(signals[:few]) / max(signals[-few:])
+            factor = backward_factor(range(len(signals)), signals).factor
+            found.append(Course(name, of[0].kind, ratio, factor, len(signals), in_time))
+    return found
+
+
+def _is_chained(of: list[Layer]) -> bool:
+    """Whether most runs work on what came out after the run before."""
+    pairs = list(zip(of, of[1:], strict=False))
+    after = sum(
+        second.source is not None and second.source.index >= first.index for first, second in pairs
+    )
+    return after >= len(pairs) / 2
+
+
+def _fed(runs: dict[str, list[Layer]], repeated: set[str]) -> bool:
+    """Whether repeated layers take in something from outside more than once."""
+    return any(
+        sum(layer.source is None or layer.source.name not in repeated for layer in runs[name]) > 1
+        for name in repeated
+    )
+
+
+def forward_change(seen: Pass) -> float:
+    """RMS of the activations of the last hidden layers over that of the first ones."""
+    found = [p for p in places(seen)[:-1] if p.kind != "embedding" and p.rms > 0]
+    if len(found) < 2:
+        return math.nan
+    few = max(1, min(3, len(found) // 3))
+    return max(p.rms for p in found[-few:]) / max(p.rms for p in found[:few])

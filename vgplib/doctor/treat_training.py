@@ -1,0 +1,245 @@
+"""Remedies that change how a model is trained; each is written as the Python to paste."""
+
+from __future__ import annotations
+
+import torch
+
+from vgplib.doctor.drafting import Case, NotApplicable, loop
+
+EXTRA_STEPS = 270  # with the trial's own 30, ten times as many
+
+_MODE_IMPORT = "import torch\nfrom torch.overrides import TorchFunctionMode\n"
+
+
+def unfreeze(case: Case) -> str:
+    """Let frozen parameters learn."""
+    frozen = [name for name, p in case.model.named_parameters() if not p.requires_grad]
+    named = [n for n in frozen if any(n == w or n.startswith(f"{w}.") for w in case.where)]
+    frozen = [n for n in named or frozen if case.model.get_parameter(n).is_floating_point()]
+    if not frozen:
+        raise NotApplicable("no parameter is frozen")
+    return "\n".join(
+        [
+            loop(frozen, "model.get_parameter(name).requires_grad_()"),
+            "if optimizer:",
+            '    held = {id(p) for group in optimizer.param_groups for p in group["params"]}',
+            "    new = [p for p in model.parameters() if p.requires_grad and id(p) not in held]",
+            "    if new:",
+            '        optimizer.add_param_group({"params": new})',
+        ]
+    )
+
+
+def float32(case: Case) -> str:
+    """Compute in float32."""
+    if _has_half_weights(case):
+        return f"import torch\n\nmodel.float()\n{_cast('torch.float32')}"
+    device = _device(case)
+    return f"""import torch
+
+# Or leave out torch.autocast where you use it.
+model.forward = torch.autocast("{device}", enabled=False)(model.forward)"""
+
+
+def bfloat16(case: Case) -> str:
+    """Compute in bfloat16, which has float32's range."""
+    if _has_half_weights(case):
+        return f"import torch\n\nmodel.bfloat16()\n{_cast('torch.bfloat16')}"
+    device = _device(case)
+    return f"""import torch
+
+# Or say dtype=torch.bfloat16 where you use torch.autocast.
+model.forward = torch.autocast("{device}", dtype=torch.bfloat16)(model.forward)"""
+
+
+def loss_scale(case: Case) -> str:
+    """Multiply gradients on their way through float16, and divide them again at their end."""
+    masters = ""
+    if _has_half_weights(case):
+        masters = f"""
+model.float()  # weights and their gradients in float32, the computation in float16
+model.forward = torch.autocast("{_device(case)}", dtype=torch.float16)(model.forward)
+"""
+    return f"""import torch
+{masters}
+scale = 1024.0  # torch.amp.GradScaler finds it by itself
+
+
+def loss(model, plain=loss):
+    value = plain(model).float()
+    if value.requires_grad:
+        value.register_hook(lambda gradient: gradient * scale)
+    return value
+
+
+def unscale(optimizer, args, kwargs):
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            if p.grad is not None:
+                p.grad /= scale
+
+
+if optimizer:
+    optimizer.register_step_pre_hook(unscale)"""
+
+
+def clip(case: Case) -> str:
+    """Cap the norm of the gradient."""
+    return """import torch
+
+
+def clip(optimizer, args, kwargs):
+    # The same as this line between loss.backward() and optimizer.step():
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
+
+
+if optimizer:
+    optimizer.register_step_pre_hook(clip)"""
+
+
+def lr_down(case: Case) -> str:
+    """Search for a smaller learning rate."""
+    return _search("[10.0**-k for k in range(1, 7)]")
+
+
+def lr_up(case: Case) -> str:
+    """Search for a larger learning rate."""
+    return _search("[10.0**k for k in range(1, 9)]")
+
+
+def _search(factors: str) -> str:
+    return f"""import copy
+import math
+
+
+def loss_after(factor, steps=10):
+    m, o = copy.deepcopy((model, optimizer))
+    for group in o.param_groups:
+        group["lr"] = group["lr"] * factor
+    for _ in range(steps):
+        o.zero_grad()
+        loss(m).backward()
+        o.step()
+    value = loss(m).item()
+    return value if math.isfinite(value) else math.inf
+
+
+best = min({factors}, key=loss_after)
+for group in optimizer.param_groups:
+    group["lr"] = group["lr"] * best
+print("learning rate:", optimizer.param_groups[0]["lr"])"""
+
+
+def adam(case: Case) -> str:
+    """Divide each parameter's gradient by its own size."""
+    return """import torch
+
+optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)"""
+
+
+def more_steps(case: Case) -> str:
+    """Train ten times as long: what a faster machine can do."""
+    return f"""import torch
+
+optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=1e-3)
+for _ in range({EXTRA_STEPS}):
+    optimizer.zero_grad()
+    loss(model).backward()
+    optimizer.step()"""
+
+
+def safe_roots(case: Case) -> str:
+    """Keep roots and logarithms away from 0, where their slope is infinite."""
+    return (
+        _MODE_IMPORT
+        + '''
+
+class AwayFromZero(TorchFunctionMode):
+    """To see whether it helps; then write torch.sqrt(x + 1e-8) in your own code."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        name, rest = func.__name__.strip("_"), args[1:]
+        root = name == "pow" and rest and isinstance(rest[0], float) and rest[0] < 1
+        if root or name in ("sqrt", "rsqrt", "log"):
+            return func(args[0] + 1e-8, *rest, **(kwargs or {}))
+        if name == "std":
+            return torch.sqrt(torch.var(*args, **(kwargs or {})) + 1e-8)
+        if name in ("acos", "asin"):
+            return func(args[0] * (1 - 1e-6), *rest)
+        return func(*args, **(kwargs or {}))
+
+
+def loss(model, plain=loss):
+    with AwayFromZero():
+        return plain(model)'''
+    )
+
+
+def straight_through(case: Case) -> str:
+    """Backwards, take operations that are flat everywhere for the identity."""
+    return (
+        _MODE_IMPORT
+        + '''
+
+class StraightThrough(TorchFunctionMode):
+    """To see whether it helps; then write x + (torch.round(x) - x).detach() in your own code."""
+
+    FLAT = ("round", "sign", "floor", "ceil", "trunc", "clamp", "clip", "hardtanh")
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if func.__name__ in self.FLAT and out.is_floating_point():
+            return args[0] + (out - args[0]).detach()
+        return out
+
+
+def loss(model, plain=loss):
+    with StraightThrough():
+        return plain(model)'''
+    )
+
+
+def nan_inputs(case: Case) -> str:
+    """Put 0 where the input is not finite."""
+    return """import torch
+
+
+def fixed(value):
+    is_float = torch.is_tensor(value) and value.is_floating_point()
+    return torch.nan_to_num(value, 0.0, 0.0, 0.0) if is_float else value
+
+
+# Better still: find out how they came into the data.
+model.register_forward_pre_hook(
+    lambda module, args, kwargs: (
+        tuple(map(fixed, args)),
+        {key: fixed(value) for key, value in kwargs.items()},
+    ),
+    with_kwargs=True,
+)"""
+
+
+def _has_half_weights(case: Case) -> bool:
+    return any(p.dtype == torch.float16 for p in case.model.parameters())
+
+
+def _device(case: Case) -> str:
+    return next((p.device.type for p in case.model.parameters()), "cpu")
+
+
+def _cast(dtype: str) -> str:
+    return f"""
+
+def cast(value):
+    is_float = torch.is_tensor(value) and value.is_floating_point()
+    return value.to({dtype}) if is_float else value
+
+
+# Or hand over data of that type.
+model.register_forward_pre_hook(
+    lambda module, args, kwargs: (
+        tuple(map(cast, args)),
+        {{key: cast(value) for key, value in kwargs.items()}},
+    ),
+    with_kwargs=True,
+)"""

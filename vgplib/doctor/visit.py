@@ -1,0 +1,126 @@
+"""A private copy of what the caller gave, so that nothing of theirs is touched."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+
+class _CopiesResults(TorchFunctionMode):
+    """Lets tensors be copied that a computation made, such as attention kept for a picture.
+
+    PyTorch refuses to copy these, because the copy would have no history. Nor needs it one.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        if func is Tensor.__deepcopy__ and args[0].grad_fn is not None:
+            tensor, memo = args
+            memo[id(tensor)] = copied = tensor.detach().clone()
+            return copied
+        return func(*args, **(kwargs or {}))
+
+
+def copied(things: Any) -> Any:
+    """A deep copy of a model, or of models and their optimizers.
+
+    What cannot be copied, such as a lock or an open file in an attribute, is shared.
+
+    Raises:
+        ValueError: It cannot be copied for another reason.
+    """
+    with _CopiesResults():
+        try:
+            return copy.deepcopy(things)
+        except TypeError:
+            memo = {id(value): value for value in _uncopyable(things)}
+            try:
+                return copy.deepcopy(things, memo)
+            except Exception as problem:
+                raise ValueError(
+                    f"the model cannot be copied ({problem}), and the doctor works on copies only."
+                ) from problem
+
+
+def _uncopyable(things: Any) -> list[Any]:
+    """Attributes of modules that refuse to be copied."""
+    found = []
+    modules = [m for thing in things if isinstance(thing, nn.Module) for m in thing.modules()]
+    for module in modules:
+        for name, value in vars(module).items():
+            if name not in ("_parameters", "_buffers", "_modules"):
+                try:
+                    copy.deepcopy(value)
+                except TypeError:
+                    found.append(value)
+    return found
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What is examined, as it came.
+
+    Attributes:
+        model: A copy of the caller's.
+        loss: Takes a model and returns a scalar tensor; the caller's own.
+        optimizer: Over the parameters of ``model``, or None.
+        steps: How many training steps may be tried.
+    """
+
+    model: nn.Module
+    loss: Callable[[nn.Module], Tensor]
+    optimizer: torch.optim.Optimizer | None
+    steps: int
+
+    def fresh(self) -> tuple[nn.Module, Callable, torch.optim.Optimizer | None]:
+        """Another copy, to be changed at will."""
+        model, optimizer = copied((self.model, self.optimizer))
+        return model, self.loss, optimizer
+
+
+def check_in(
+    model: nn.Module,
+    loss: Callable[[nn.Module], Tensor],
+    optimizer: torch.optim.Optimizer | None,
+    steps: int,
+) -> Visit:
+    """Copy what the caller gave, after seeing that it is what it should be.
+
+    Raises:
+        TypeError: An argument of the wrong kind.
+        ValueError: A number of steps that is not positive; an optimizer over other parameters
+            than the model's; or a model that cannot be copied.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
+    if not callable(loss):
+        raise TypeError(
+            f"loss must be a function of the model, not {type(loss).__name__}: "
+            "lambda model: cross_entropy(model(x), y)."
+        )
+    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
+        raise ValueError(f"steps must be a whole number from 1 on, not {steps!r}.")
+    if optimizer is not None:
+        # Anything with groups and a step will do: some optimizers are no torch.optim.Optimizer.
+        if not (hasattr(optimizer, "param_groups") and callable(getattr(optimizer, "step", None))):
+            raise TypeError(
+                "optimizer must be a torch.optim.Optimizer over the model's parameters, not "
+                f"{type(optimizer).__name__}."
+            )
+        own = {id(p) for p in model.parameters()}
+        if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+            raise ValueError(
+                "optimizer holds none of the model's parameters: make it with model.parameters(), "
+                "after the model was moved, converted or re-created."
+            )
+    if isinstance(model, nn.parallel.DistributedDataParallel):
+        model = model.module
+    patient, doctor_s = copied((model, optimizer))
+    return Visit(patient, loss, doctor_s, steps)
