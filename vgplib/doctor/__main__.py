@@ -64,7 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
         # What the user's code prints must not stand in the result.
         with contextlib.redirect_stdout(sys.stderr):
             diagnosis = _examined(given)
-        print(json.dumps(diagnosis.to_dict(), indent=1) if given.json else diagnosis, flush=True)
+        print(json.dumps(diagnosis.to_dict(), indent=1) if given.json else _said(diagnosis))
+        sys.stdout.flush()
         if given.html:
             diagnosis.to_html(given.html)
             _tell(f"Wrote {given.html}.")
@@ -107,9 +108,16 @@ def _examined(given: argparse.Namespace) -> Diagnosis:
     with _told(path, f"{name}() raised an error:"):
         made = factory()
     model, loss, optimizer = _parts(made, name)
-    _tell(f"Examining the model, {given.steps} steps ...")
+    _tell("Examining the model ...")
     with _told(path, "the model cannot be examined:"):
         return examine(model, loss, optimizer=optimizer, steps=given.steps)
+
+
+def _said(diagnosis: Diagnosis) -> str:
+    """The diagnosis, and the first remedy's code: in a shell there is no object to ask for it."""
+    if not diagnosis.remedies:
+        return str(diagnosis)
+    return f"{diagnosis}\n\n# {diagnosis.remedies[0].name}\n{diagnosis.remedies[0].code}"
 
 
 def _split(place: str) -> tuple[Path, str]:
@@ -207,7 +215,8 @@ def _told(path: Path, what: str) -> Iterator[None]:
         while frames and Path(frames.tb_frame.f_code.co_filename) != path:
             frames = frames.tb_next
         if frames is None and not isinstance(problem, SyntaxError):  # not from the user's lines
-            raise BadUseError(f"{what} {type(problem).__name__}: {problem}") from None
+            kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
+            raise BadUseError(f"{what} {kind}{problem}") from None
         shown = traceback.format_exception(type(problem), problem, frames)
         raise BadUseError(f"{what}\n{''.join(shown).rstrip()}") from None
 

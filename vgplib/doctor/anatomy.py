@@ -125,7 +125,9 @@ class _Watcher(TorchFunctionMode):
         out = func(*args, **kwargs)
         if func in calls.ACTIVATIONS:
             self._act(calls.ACTIVATIONS[func][0].__name__)
-        elif func in calls.RECURRENT or isinstance(self._module(), _RECURRENT):
+        elif func in calls.RECURRENT or (
+            func in calls.LAYERS and calls.LAYERS[func].kind == "recurrent"
+        ):
             self._add_module("recurrent", args, out)
         elif func in calls.COMPOSITES:
             self._add_module("attention", args, out)
@@ -228,4 +230,3 @@ def _held(module: nn.Module, name: str, names: dict[int, str]) -> Part | None:
     bias = names.get(id(getattr(module, "bias", None)), "")
     same = weight and kind == "linear" and len(set(module.weight.shape)) == 1
     return Part(kind, name, weight, bias, same_shape=bool(same))
-

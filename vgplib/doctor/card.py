@@ -35,6 +35,7 @@ def card(diagnosis: Diagnosis, level: int = 3) -> str:
         f"<style>{style()}</style>",
         _heading(level, verdict),
         f"<p>{_text(words.checked(diagnosis))}</p>",
+        *(f"<p>Note: {_text(note)}</p>" for note in diagnosis.notes),
     ]
     if shown := profile(diagnosis):
         parts.append(_figure(diagnosis, shown))

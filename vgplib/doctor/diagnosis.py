@@ -138,7 +138,7 @@ class Diagnosis:
             - ``findings``: list of dicts with ``condition``, ``severity``, ``where`` (list of
               names), ``cause``, ``evidence`` (name -> number), ``explanation``, ``lesson``, and
               ``remedies`` (list of dicts with ``key``, ``name``, ``why``, ``code``).
-            - ``losses``: list of numbers.
+            - ``losses``: list of numbers; ``notes``: list of sentences.
             - ``measured``: None if nothing could be, else a dict with ``attrs``, and with the
               variables of :func:`vgp.measure` by their names in a list of one dict for each
               ``layer``, each ``parameter``, and, if there are any, each ``recurrent`` layer

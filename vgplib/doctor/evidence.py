@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from vgplib.doctor.look import Looks, twins
+from vgplib.doctor.overflow import first_overflow
 from vgplib.doctor.visit import Visit
-from vgplib.measures.layers import observe
+from vgplib.measures.layers import NotConnected, observe
 from vgplib.measures.preserve import left_as_they_were
 from vgplib.measures.record import Layer
 from vgplib.measures.report import Parameter, report
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _NUDGES, _NUDGE = 3, 1e-2  # steps that part what is zero or equal by design from what stays so
 _SMALL = 3_000_000  # parameters up to which more steps than asked for are cheap
+_DRAWS = 6  # passes in which what is drawn at random may show up
 _MORE = 4  # times as many
 
 
@@ -72,6 +74,9 @@ class Evidence:
         first: The pass at the weights as they came.
         later: A pass after some small steps, where something in the first was exactly zero or
             exactly equal; else the first again.
+        drawn: Parameters that got no gradient in the first pass and got one in another, as where
+            layers are left out at random.
+        overflow: Where float16 is used, the module in which it first leaves its range, if any.
         rescaled: Where float16 is used, a pass with the loss scaled up; else None.
         trial: Steps of the caller's optimizer, if there is one.
         slower: The same at a hundredth of the rate, if the loss went up.
@@ -84,6 +89,8 @@ class Evidence:
     detached: bool = False
     first: Pass | None = None
     later: Pass | None = None
+    drawn: frozenset[str] = frozenset()
+    overflow: str | None = None
     rescaled: Pass | None = None
     trial: Trial | None = None
     slower: Trial | None = None
@@ -112,12 +119,21 @@ def gather(visit: Visit) -> Evidence:
         if _is_detached(model, loss):
             found.detached = True
             return found
-    found.first, found.adds = _run(model, loss)
+    try:
+        found.first, found.adds = _run(model, loss)
+    except NotConnected:
+        found.detached = True
+        return found
     found.later = found.first
+    if any(look.dtype == torch.float16 for look in found.first.looks.layers.values()):
+        with left_as_they_were(list(model.modules())):
+            found.overflow = first_overflow(model, loss)
     if found.first.data.attrs["first_non_finite"]:
         return found
     if _is_exact(found.first):
         found.later = _later(visit)
+    if any(state.startswith("none (un") for state in found.first.states.values()):
+        found.drawn = _drawn(model, loss)
     if any(look.dtype == torch.float16 for look in found.first.looks.layers.values()):
         found.rescaled = _run(model, _scaled_up(loss, found.first))[0]
     del model
@@ -130,6 +146,17 @@ def _is_detached(model: nn.Module, loss: Callable) -> bool:
     value = loss(model)
     one = isinstance(value, Tensor) and value.numel() == 1
     return one and not value.requires_grad
+
+
+def _drawn(model: nn.Module, loss: Callable) -> frozenset[str]:
+    """Parameters that get a gradient in some of several passes."""
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    found: set[str] = set()
+    with left_as_they_were(list(model.modules())), torch.enable_grad():
+        for _ in range(_DRAWS):
+            gradients = torch.autograd.grad(loss(model), [p for _, p in named], allow_unused=True)
+            found |= {n for (n, _), g in zip(named, gradients, strict=True) if g is not None}
+    return frozenset(found)
 
 
 def _run(model: nn.Module, loss: Callable) -> tuple[Pass, int]:

@@ -38,6 +38,7 @@ def as_dict(diagnosis: Diagnosis) -> dict[str, Any]:
             for finding in diagnosis.findings
         ],
         "losses": _plain(diagnosis.losses),
+        "notes": list(diagnosis.notes),
         "measured": None if diagnosis.measured is None else _measured(diagnosis.measured),
     }
 
@@ -51,7 +52,7 @@ def write_page(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None:
     path = check_path(path)
     # A lone surrogate, which a name may hold, is no UTF-8: its escape is written.
     content = page(diagnosis).encode("utf-8", "backslashreplace")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{os.getpid()}.part")
     try:
         part.write_bytes(content)
         part.replace(path)

@@ -180,7 +180,7 @@ def forward_vanishing(evidence: Evidence, threshold: float) -> Finding | None:
     change = forward_change(seen)
     found = [p for p in places(seen)[:-1] if p.kind != "embedding"]
     largest = max((p.rms for p in found), default=math.nan)
-    if not (change < threshold or 0 < largest < 0.1 * threshold):
+    if not (change < threshold and found[-1].rms < 0.03 or 0 < largest < 0.1 * threshold):
         return None
     small_input = _input_size(seen) < threshold
     cause = "input scale" if small_input else "initialisation too small"

@@ -13,16 +13,17 @@ from vgplib.doctor.evidence import Evidence, changed_nothing, went_up
 def fp16_overflow(evidence: Evidence, threshold: float) -> Finding | None:
     """The first place that is not finite is a float16 result of finite numbers."""
     seen = evidence.first
-    told = seen.data.attrs["first_non_finite"] if seen is not None else ""
-    if seen is None or not told or told.startswith(("parameter", "input")):
+    if seen is None:
         return None
+    told = seen.data.attrs["first_non_finite"]
     half = [y for y in seen.layers if seen.looks.layers[y].dtype == torch.float16]
-    if not half:
+    backward = bool(half) and told.startswith(("signal", "gradient"))
+    if evidence.overflow is None and not backward:
         return None
     name = told.partition(" of ")[2] or told.partition(" at ")[2]
     sizes = [seen.looks.layers[y].largest for y in half]
-    numbers = {"largest input of a layer": max(s for s in sizes if s == s)}
-    where = (name,) if name else (half[-1].name,)
+    numbers = {"largest input of a layer": max((s for s in sizes if s == s), default=math.nan)}
+    where = (evidence.overflow,) if evidence.overflow else (name,) if name else ()
     return Finding("fp16_overflow", "critical", where, "half precision", numbers)
 
 
@@ -63,7 +64,7 @@ def lr_too_low(evidence: Evidence, threshold: float) -> Finding | None:
         return None  # a schedule is warming up
     start, end, better = trial.losses[0], trial.losses[-1], faster.losses[-1]
     gained = start - better
-    if not math.isfinite(better) or gained < 0.02 * abs(start) or start - end > 0.3 * gained:
+    if not math.isfinite(better) or gained <= 0.02 * abs(start) or start - end > 0.3 * gained:
         return None
     largest = max(trial.updates.values())
     half = any(

@@ -21,7 +21,7 @@ def nan(evidence: Evidence, threshold: float) -> Finding | None:
         place, name = "parameter", told.removeprefix("parameter ")
     cause = {
         "parameter": "NaN in the weights",
-        "input": "NaN in the data",
+        "input": "NaN in the data" if _is_outside(first, told) else "",
         "signal": "singular derivative",
         "gradient": "singular derivative",
     }.get(place, "")
@@ -31,6 +31,12 @@ def nan(evidence: Evidence, threshold: float) -> Finding | None:
         cause = "initialisation too large"
     evidence_ = {"loss": first.data.attrs["loss"]}
     return Finding("nan", "critical", (name,) if name else (), cause, evidence_)
+
+
+def _is_outside(first: Pass, told: str) -> bool:
+    """Whether what is not finite came to a layer from outside of the network."""
+    name = told.partition(" of ")[2]
+    return all(y.source is None for y in first.layers if y.name == name and y.trouble)
 
 
 def _cause_of_loss(first: Pass) -> str:
@@ -50,7 +56,9 @@ def no_gradient(evidence: Evidence, threshold: float) -> Finding | None:
     without = [
         name
         for name, state in evidence.first.states.items()
-        if state == "none (unused or detached)" and evidence.wanted(name)
+        if state == "none (unused or detached)"
+        and evidence.wanted(name)
+        and name not in evidence.drawn
     ]
     if not without:
         return None
@@ -106,7 +114,7 @@ def _by_design(model: nn.Module, off: set[str]) -> bool:
         inside = {f"{prefix}.{n}" if prefix else n for n, _ in module.named_parameters()}
         matrices = {n for n in inside if _is_matrix(model, n)}
         composite = len(matrices) > 1
-        if prefix and composite and inside <= off:
+        if prefix and composite and inside <= off and not _has_trained_before(model, prefix, off):
             explained |= inside
         kept = isinstance(module, nn.Embedding | nn.modules.batchnorm._BatchNorm | nn.LayerNorm)
         if kept and inside <= off:
@@ -117,6 +125,18 @@ def _by_design(model: nn.Module, off: set[str]) -> bool:
                 explained |= inside & off
     direct = {n for n, _ in model.named_parameters(recurse=False)}
     return off <= explained | direct
+
+
+def _has_trained_before(model: nn.Module, name: str, off: set[str]) -> bool:
+    """Whether a module of the same kind stands before it in a list, and is trained."""
+    parent, _, own = name.rpartition(".")
+    for other, module in model.get_submodule(parent).named_children():
+        if other == own:
+            return False
+        trained = [n for n, _ in module.named_parameters() if f"{parent}.{other}.{n}" not in off]
+        if trained and type(module) is type(model.get_submodule(name)):
+            return True
+    return False
 
 
 def zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:

@@ -8,9 +8,9 @@ from vgplib.doctor.diagnosis import Finding
 from vgplib.doctor.evidence import Evidence, Pass
 from vgplib.measures.record import Layer
 
-_RELU = ("relu", "threshold", "clamp_min")
-_TWO_SIDED = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "erf", "softmax")
-_ONE_SIDED = ("relu6", "clamp", "clip", "hardswish")  # often flat for half of the entries by design
+_RELU = ("relu", "threshold")
+_TWO_SIDED = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "erf", "clamp", "softmax")
+_ONE_SIDED = ("relu6", "hardswish")  # often flat for half of the entries by design
 _SAMPLES = 8  # that a unit has to be zero for
 
 
@@ -25,7 +25,7 @@ def dead_relu(evidence: Evidence, threshold: float) -> Finding | None:
     if seen is None:
         return None
     sick: dict[str, float] = {}
-    for layer in seen.layers:
+    for layer in seen.layers if seen.data.attrs["loss"] else ():
         if layer.tally is None or layer.activation not in _RELU or math.isnan(layer.tally.dead):
             continue
         look = seen.looks.layers[layer]

@@ -11,6 +11,7 @@ import numpy as np
 
 from vgplib.doctor import words
 from vgplib.drawing import LIGHT
+from vgplib.numbers import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _TICKS = 12  # names that find room on an axis
 _CHARACTERS = 18  # of a name on the axis
+_MOST = 200  # decades up or down; matplotlib cannot put ticks around the largest floats
 _STYLES = (("accent", "-", "o"), ("second", "-.", "s"), ("muted", "--", "^"), ("good", ":", "v"))
 
 
@@ -71,7 +73,7 @@ def profile(diagnosis: Diagnosis) -> Profile | None:
 def plot(diagnosis: Diagnosis, axes: Axes | None = None) -> Axes:
     """Draw the profile with matplotlib on a log axis, the place of the main finding marked.
 
-    Values of 0 and those that are not finite stand at the lower and upper edge, as crosses.
+    Zeros and infinities, and what is beyond 10^-200 and 10^200, are crosses at the edges.
 
     Args:
         diagnosis: What to draw.
@@ -113,18 +115,20 @@ def _draw(axes: Any, shown: Profile) -> None:
     low, high = _decades(shown.lines.values())
     marks = len(x) <= 30
     for (name, values), (colour, line, mark) in zip(shown.lines.items(), _STYLES, strict=False):
-        drawable = np.where(np.isfinite(values) & (values > 0), values, np.nan)
+        drawable = np.where((values >= low) & (values <= high), values, np.nan)
         look = {"color": LIGHT[colour], "linewidth": 2, "linestyle": line, "markersize": 4}
         axes.plot(x, drawable, marker=mark if marks else "", label=name, **look)
-        for missing, edge in ((values == 0, low), (np.isinf(values), high)):
+        for missing, edge in ((values < low, low), (values > high, high)):
             if missing.any():
                 axes.plot(x[missing], np.full(missing.sum(), edge), "x", color=LIGHT[colour])
     for i in shown.marked:
         axes.axvspan(i - 0.5, i + 0.5, color=LIGHT["bad"], alpha=0.14, linewidth=0, zorder=0)
-        axes.plot([i - 0.5, i + 0.5], [low, low], color=LIGHT["bad"], linewidth=7)
+        axes.plot([i - 0.5, i + 0.5], [low, low], color=LIGHT["bad"], lw=7, solid_capstyle="butt")
     if shown.marked:  # one name for all
         axes.patches[-1].set_label("where it is")
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: short(value))  # mathtext takes far longer
+    axes.yaxis.set_minor_formatter("")
     axes.set_ylim(low, high)
     axes.set_xlim(-0.5, len(x) - 0.5)
     ticks = x[:: math.ceil(len(x) / _TICKS)]
@@ -155,7 +159,7 @@ def _decades(lines: Iterable[np.ndarray]) -> tuple[float, float]:
         return 0.1, 10.0
     low, high = np.floor(np.log10(drawable.min())), np.ceil(np.log10(drawable.max()))
     low -= (flat == 0).any() or low == high
-    return float(10.0 ** max(low, -323)), float(10.0 ** min(high, 308))
+    return float(10.0 ** max(low, -_MOST)), float(10.0 ** min(high, _MOST))
 
 
 def _clipped(name: str) -> str:

@@ -39,13 +39,16 @@ def places(seen: Pass) -> list[Place]:
     for layer in seen.layers:
         if layer.kind in (*MATRICES, "embedding"):
             runs.setdefault(layer.name, []).append(layer)
+    timed = {course.name for course in courses(seen) if course.in_time}
     found = []
     for name, of in runs.items():
         told = [layer.signal for layer in of if layer.has_signal]
         if told:
             last = of[-1]
             rms = last.output / math.sqrt(max(last.entries, 1))
-            found.append(Place(name, last.kind, tuple(last.shape[1:]), math.hypot(*told), rms))
+            # Along time, the run nearest to the loss says what comes in from above.
+            signal = told[-1] if name in timed else math.hypot(*told)
+            found.append(Place(name, last.kind, tuple(last.shape[1:]), signal, rms))
     return found
 
 
@@ -146,7 +149,12 @@ def courses(seen: Pass) -> list[Course]:
         signals = [s for s in signals if s > 0]
         if len(signals) >= _RUNS:
             few = max(1, len(signals) // 10)
-            ratio = max(signals[:few]) / max(signals[-few:])
+            early, late = max(signals[:few]), max(signals[-few:])
+            if any(p.name.startswith(f"{name}.weight_ih_l0_reverse") for p in seen.parameters):
+                # Both ends are near the loss; what is far from both lies in the middle.
+                middle = len(signals) // 2
+                early, late = max(signals[middle - few : middle + few]), min(early, late)
+            ratio = early / late
             factor = backward_factor(range(len(signals)), signals).factor
             found.append(Course(name, of[0].kind, ratio, factor, len(signals), in_time))
     return found

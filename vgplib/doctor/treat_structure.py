@@ -71,7 +71,9 @@ def batch_norm(case: Case) -> str:
 def layer_norm(case: Case) -> str:
     """Put a layer norm between each hidden layer and its activation."""
     over_channels = "nn.GroupNorm(1, {n})"
-    return _insert(case, _without_norm(case), {0: "nn.LayerNorm", 3: over_channels, 4: over_channels})
+    return _insert(
+        case, _without_norm(case), {0: "nn.LayerNorm", 3: over_channels, 4: over_channels}
+    )
 
 
 def _without_norm(case: Case) -> list[Part]:
@@ -135,28 +137,22 @@ def skips(case: Case) -> str:
             "no hidden layer in an nn.Sequential has as many inputs as outputs",
             "# In forward(), where shapes allow, write x = x + block(x) in place of x = block(x).",
         )
-    single = all(len(group) == 1 for group in groups)
-    if single:
-        names = [group[0] for group in groups]
-        return "\n".join([_IMPORTS, _SKIP, replaced(names, "Skip(model.get_submodule(name))")])
-    firsts = [group[0] for group in groups]
-    parent, size = firsts[0].rpartition(".")[0], len(groups[0])
-    even = all(len(g) == size and g[0].rpartition(".")[0] == parent for g in groups)
-    if even:
-        return "\n".join(
-            [
-                _IMPORTS,
-                _SKIP + f'layers = model.get_submodule("{parent}")',
-                loop(
-                    [str(int(name.rpartition(".")[2])) for name in firsts],
-                    f"i, n = int(name), {size}  # a layer, and what follows up to its activation",
-                    "layers[i] = Skip(*layers[i : i + n])",
-                    "for j in range(i + 1, i + n):",
-                    "    layers[j] = nn.Identity()",
-                ),
-            ]
+    code = [_IMPORTS, _SKIP]
+    whole = [group[0] for group in groups if len(group) == 1]
+    if whole:
+        code.append(replaced(whole, "Skip(model.get_submodule(name))"))
+    for size in sorted({len(group) for group in groups} - {1}):
+        code.append(
+            loop(
+                [group[0] for group in groups if len(group) == size],
+                'parent, _, leaf = name.rpartition(".")',
+                f"layers, i, n = model.get_submodule(parent), int(leaf), {size}",
+                "layers[i] = Skip(*layers[i : i + n])  # a layer, up to its activation",
+                "for j in range(i + 1, i + n):",
+                "    layers[j] = nn.Identity()",
+            )
         )
-    raise NotApplicable("its layers stand in several places", "# x = x + block(x) in forward()")
+    return "\n".join(code)
 
 
 def _pairs(case: Case) -> list[list[str]]:
@@ -164,7 +160,7 @@ def _pairs(case: Case) -> list[list[str]]:
     keep = {p.module for p in case.hidden if p.same_shape and p.module}
     found = []
     for name, module in case.model.named_modules():
-        if not isinstance(module, nn.Sequential):
+        if not isinstance(module, nn.Sequential) or not all(k.isdigit() for k in module._modules):
             continue
         prefix = f"{name}." if name else ""
         children = list(module._modules.items())
@@ -190,9 +186,7 @@ def _blocks(case: Case) -> list[str]:
             children = [m for m in module.children() if list(m.children())]
             if len(children) > 1 and len({type(m) for m in children}) == 1:
                 prefix = f"{name}." if name else ""
-                found += [
-                    prefix + key for key, m in module._modules.items() if list(m.children())
-                ]
+                found += [prefix + key for key, m in module._modules.items() if list(m.children())]
     return found
 
 
@@ -235,102 +229,4 @@ def pre_norm(case: Case) -> str:
             "    if isinstance(layer, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):",
             "        layer.norm_first = True  # in a model of your own: x + f(norm(x))",
         ]
-    )
-
-
-def gru(case: Case) -> str:
-    """Put a gated layer in the place of a plain recurrent one."""
-    names = _plain_recurrent(case)
-    return "\n".join(
-        [
-            _IMPORTS,
-            "new = []",
-            loop(
-                names,
-                "old = model.get_submodule(name)",
-                "n = old.hidden_size",
-                "if isinstance(old, nn.RNN):",
-                "    layer = nn.GRU(old.input_size, n, old.num_layers, old.bias, old.batch_first,",
-                "                   old.dropout, old.bidirectional)",
-                "else:",
-                "    layer = nn.GRUCell(old.input_size, n, old.bias)",
-                "layer.to(next(old.parameters()))",
-                "for key, bias in layer.named_parameters():",
-                '    if "bias_ih" in key:  # the gate that keeps the state starts open',
-                "        bias.data[n : 2 * n] = 2.0",
-                "new += layer.parameters()",
-                *(line.format(new="layer") for line in REPLACE),
-            ),
-            HAND_OVER,
-        ]
-    )
-
-
-def irnn(case: Case) -> str:
-    """Start the recurrent matrix as the identity, with ReLU in place of tanh."""
-    names = [
-        name
-        for name in _plain_recurrent(case)
-        if isinstance(case.model.get_submodule(name), nn.RNN)
-    ]
-    if not names:
-        raise NotApplicable("no nn.RNN in the model")
-    return "\n".join(
-        [
-            _IMPORTS,
-            loop(
-                names,
-                "layer = model.get_submodule(name)",
-                'layer.nonlinearity, layer.mode = "relu", "RNN_RELU"',
-                "for key, p in layer.named_parameters():",
-                '    if "weight_hh" in key:',
-                "        nn.init.eye_(p)",
-                '    elif "bias" in key:',
-                "        nn.init.zeros_(p)",
-            ),
-        ]
-    )
-
-
-def _plain_recurrent(case: Case) -> list[str]:
-    plain = (nn.RNN, nn.RNNCell)
-    names = [
-        p.module
-        for p in case.parts
-        if p.kind == "recurrent" and isinstance(case.model.get_submodule(p.module), plain)
-    ]
-    if not names:
-        raise NotApplicable("no plain recurrent layer of PyTorch's in the model")
-    return names
-
-
-def loss_choice(case: Case) -> str:
-    """Let the loss apply the last sigmoid: always by hand, since a loss is a choice."""
-    last = [n for n, m in case.model.named_modules() if isinstance(m, nn.Sigmoid | nn.Softmax)]
-    end = replaced(last[-1:], "nn.Identity()") if last else "# ... and without it in forward()."
-    raise NotApplicable(
-        "which loss is right is not for the doctor to say",
-        f"{_IMPORTS}\n# Leave out the last sigmoid (softmax) ...\n{end}\n"
-        "# ... and let the loss apply it: criterion(model(x), y); nn.CrossEntropyLoss for softmax.\n"
-        "criterion = nn.BCEWithLogitsLoss()",
-    )
-
-
-def connect(case: Case) -> str:
-    """Find where the loss is cut off from the parameters: always by hand."""
-    raise NotApplicable(
-        "only you can know which way the loss was meant to reach them",
-        """import torch
-
-value = loss(model)
-wanted = {name: p for name, p in model.named_parameters() if p.requires_grad}
-if value.requires_grad:
-    gradients = torch.autograd.grad(value, list(wanted.values()), allow_unused=True)
-else:
-    gradients = [None] * len(wanted)
-for name, gradient in zip(wanted, gradients):
-    if gradient is None:
-        print("the loss does not reach", name)
-# On its way look for detach(), .data, .item(), .numpy(), torch.no_grad(), torch.tensor(h) and
-# argmax, and for modules that forward() never calls.""",
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
-from vgplib.doctor.drafting import Case, NotApplicable, loop
+from vgplib.doctor.drafting import Case, NotApplicable, loop, replaced
 
 EXTRA_STEPS = 270  # with the trial's own 30, ten times as many
 
+_NN_IMPORT = "import torch\nfrom torch import nn\n"
 _MODE_IMPORT = "import torch\nfrom torch.overrides import TorchFunctionMode\n"
 
 
@@ -126,8 +128,7 @@ def loss_after(factor, steps=10):
 
 best = min({factors}, key=loss_after)
 for group in optimizer.param_groups:
-    group["lr"] = group["lr"] * best
-print("learning rate:", optimizer.param_groups[0]["lr"])"""
+    group["lr"] = group["lr"] * best"""
 
 
 def adam(case: Case) -> str:
@@ -217,6 +218,38 @@ model.register_forward_pre_hook(
     ),
     with_kwargs=True,
 )"""
+
+
+def loss_choice(case: Case) -> str:
+    """Let the loss apply the last sigmoid: always by hand, since a loss is a choice."""
+    last = [n for n, m in case.model.named_modules() if isinstance(m, nn.Sigmoid | nn.Softmax)]
+    end = replaced(last[-1:], "nn.Identity()") if last else "# ... and without it in forward()."
+    raise NotApplicable(
+        "which loss is right is not for the doctor to say",
+        f"{_NN_IMPORT}\n# Leave out the last sigmoid (softmax) ...\n{end}\n"
+        "# ... and let the loss apply it: criterion(model(x), y); for softmax, CrossEntropyLoss.\n"
+        "criterion = nn.BCEWithLogitsLoss()",
+    )
+
+
+def connect(case: Case) -> str:
+    """Find where the loss is cut off from the parameters: always by hand."""
+    raise NotApplicable(
+        "only you can know which way the loss was meant to reach them",
+        """import torch
+
+value = loss(model)
+wanted = {name: p for name, p in model.named_parameters() if p.requires_grad}
+if value.requires_grad:
+    gradients = torch.autograd.grad(value, list(wanted.values()), allow_unused=True)
+else:
+    gradients = [None] * len(wanted)
+for name, gradient in zip(wanted, gradients):
+    if gradient is None:
+        print("the loss does not reach", name)
+# On its way look for detach(), .data, .item(), .numpy(), torch.no_grad(), torch.tensor(h) and
+# argmax, and for modules that forward() never calls.""",
+    )
 
 
 def _has_half_weights(case: Case) -> bool:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 
 from vgplib.doctor.anatomy import MATRICES, Part
 from vgplib.doctor.drafting import Case, NotApplicable, loop
@@ -17,7 +16,6 @@ _IMPORTS = "import torch\nfrom torch import nn\n"
 # A finding about single layers is no reason to draw the others anew.
 _LOCAL = ("nan", "symmetry", "dead_relu", "saturation", "zero_gradient")
 _HALF = (torch.float16, torch.bfloat16)
-_LOOP = 3  # runs from which on a square matrix counts as one in a loop through time
 
 
 def reinitialise(case: Case) -> str:
@@ -48,74 +46,6 @@ def orthogonal(case: Case) -> str:
     if any(case.model.get_parameter(p.weight).dtype in _HALF for p in chosen if p.weight):
         raise NotApplicable("orthogonal matrices are made in float32 or float64, not in half")
     return by_role(case, chosen, orthogonal=True)
-
-
-def recurrent_orthogonal(case: Case) -> str:
-    """Make what carries the state from one step to the next orthogonal."""
-    modules = [p.module for p in case.parts if p.kind == "recurrent"]
-    looped = [p for p in case.parts if p.kind in MATRICES and p.steps >= _LOOP and p.same_shape]
-    code = []
-    if modules:
-        code.append(
-            loop(
-                modules,
-                "for key, weight in model.get_submodule(name).named_parameters():",
-                '    if "weight_hh" in key:  # one square matrix for each gate',
-                "        for gate in weight.data.split(weight.shape[1]):",
-                "            nn.init.orthogonal_(gate)",
-            )
-        )
-    if looped:
-        names = [p.weight for p in looped]
-        code.append(loop(names, "nn.init.orthogonal_(model.get_parameter(name))"))
-    if not code:
-        raise NotApplicable("the model has no recurrent layer")
-    return "\n".join([_IMPORTS, *code])
-
-
-def forget_bias(case: Case) -> str:
-    """Open the gates that keep the state: LSTM's forget gate, GRU's update gate."""
-    names = _gated(case)
-    return "\n".join(
-        [
-            _IMPORTS,
-            loop(
-                names,
-                "layer = model.get_submodule(name)",
-                "keep = 1.0 if isinstance(layer, (nn.LSTM, nn.LSTMCell)) else 2.0",
-                "for key, bias in layer.named_parameters():",
-                '    if "bias" in key:  # the second quarter or third is that gate\'s',
-                "        gate = bias.data[layer.hidden_size : 2 * layer.hidden_size]",
-                '        gate.fill_(keep if "bias_ih" in key else 0.0)',
-            ),
-        ]
-    )
-
-
-def chrono_bias(case: Case) -> str:
-    """Spread the memory of the units over all time scales up to the length of the sequence."""
-    names = _gated(case)
-    seen = max(p.steps for p in case.parts if p.module in names)
-    steps = seen if seen > 2 else 100  # it was not seen to run: a guess to be mended
-    return "\n".join(
-        [
-            _IMPORTS,
-            f"steps = {steps}  # the longest that is to be remembered",
-            loop(
-                names,
-                "layer = model.get_submodule(name)",
-                "is_lstm, n = isinstance(layer, (nn.LSTM, nn.LSTMCell)), layer.hidden_size",
-                "for key, bias in layer.named_parameters():",
-                '    if "bias" in key:',
-                "        bias.data[: 2 * n].zero_()",
-                '    if "bias_ih" in key:',
-                "        keep = torch.empty(n).uniform_(1, steps - 1).log().to(bias)",
-                "        bias.data[n : 2 * n] = keep",
-                "        if is_lstm:  # the input gate lets in as much as is forgotten",
-                "            bias.data[:n] = -keep",
-            ),
-        ]
-    )
 
 
 def zero_biases(case: Case) -> str:
@@ -301,7 +231,7 @@ def _broken_norms(case: Case) -> list[str]:
 
 
 def _biases(chosen: Sequence[Part]) -> list[str]:
-    """Code that sets biases: to 0, or so that inputs between 0 and 1 act as if they were centred."""
+    """Code that sets biases: to 0, or so that inputs from 0 to 1 act as if they were centred."""
     centred = [
         p
         for p in chosen
@@ -319,17 +249,3 @@ def _biases(chosen: Sequence[Part]) -> list[str]:
             )
         )
     return code
-
-
-def _gated(case: Case) -> list[str]:
-    kinds = (nn.LSTM, nn.LSTMCell, nn.GRU, nn.GRUCell)
-    names = [
-        p.module
-        for p in case.parts
-        if p.kind == "recurrent" and isinstance(case.model.get_submodule(p.module), kinds)
-    ]
-    if not names:
-        raise NotApplicable("the model has no LSTM or GRU")
-    if not all(case.model.get_submodule(name).bias for name in names):
-        raise NotApplicable("its gates have no biases")
-    return names

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from vgplib.measures.preserve import left_as_they_were
+
 
 class _CopiesResults(TorchFunctionMode):
     """Lets tensors be copied that a computation made, such as attention kept for a picture.
@@ -122,5 +124,8 @@ def check_in(
             )
     if isinstance(model, nn.parallel.DistributedDataParallel):
         model = model.module
-    patient, doctor_s = copied((model, optimizer))
-    return Visit(patient, loss, doctor_s, steps)
+    patient, its_optimizer = copied((model, optimizer))
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in patient.parameters()):
+        with left_as_they_were([]), torch.no_grad():
+            loss(patient)  # makes what is made lazily
+    return Visit(patient, loss, its_optimizer, steps)

@@ -22,19 +22,21 @@ def text(diagnosis: Diagnosis) -> str:
 
     Lines are at most 88 characters long, unless a name alone is longer: names stay whole.
     """
+    notes = _lines("Note", plain("; ".join(diagnosis.notes)), 1) if diagnosis.notes else []
     if diagnosis.healthy:
-        return f"{verdict(diagnosis)}\n{checked(diagnosis)}"
+        return "\n".join([verdict(diagnosis), checked(diagnosis), *notes])
     first, *others = diagnosis.findings
     lines = [verdict(diagnosis), *_lines("What", _what(first), 2)]
     lines.append(f"{'Where':{_LABEL}}{places(first.where, WIDTH - _LABEL)}")
-    lines += _lines("Proof", "; ".join(f"{k} {v}" for k, v in proof(first)), 2)
+    lines += _lines("Proof", "; ".join(f"{k} {v}" for k, v in proof(first)), 1 if notes else 2)
     if first.remedies:
         remedy = first.remedies[0]
         lines += _lines("First", plain(f"{remedy.name}: {remedy.why}"), 2)
     if others:
         also = [f"{o.condition} ({o.severity})" for o in others]
         lines.append(f"{'Also':{_LABEL}}{places(also, WIDTH - _LABEL)}")
-    return "\n".join([*lines, *_lines("Then", _then(first), 1)])
+    then = "; diagnosis.try_remedies() tries what helps" if first.remedies else ""
+    return "\n".join([*lines, *notes, f"{'Read':{_LABEL}}{chapter(first.lesson)}{then}"])
 
 
 def verdict(diagnosis: Diagnosis) -> str:
@@ -114,11 +116,6 @@ def chapter(lesson: str) -> str:
 def _what(finding: Finding) -> str:
     cause = f" Cause: {finding.cause}." if finding.cause else ""
     return finding.explanation + cause
-
-
-def _then(finding: Finding) -> str:
-    steps = "try_remedies() tries them; remedies[0].code is the code. " if finding.remedies else ""
-    return f"{steps}Read {chapter(finding.lesson)}."
 
 
 def _up_to(names: list[str], shown: int) -> str:

@@ -103,6 +103,22 @@ ACTIVATIONS: dict[Any, tuple[Callable[..., Tensor], bool]] = {
     for function in _named(f"{name}_" if in_place else name)
 }
 
+
+def activation_name(function: Callable[..., Tensor], args: tuple, kwargs: dict) -> str:
+    """What the function is; PyTorch computes several ones by ``hardtanh`` or ``clamp``."""
+    name = function.__name__.strip("_")
+    if name not in ("hardtanh", "clamp", "clamp_min", "clamp_max", "clip"):
+        return name
+    given = dict(zip(("input", "min", "max"), args, strict=False))
+    low = kwargs.get("min_val", kwargs.get("min", given.get("min")))
+    high = kwargs.get("max_val", kwargs.get("max", given.get("max")))
+    if name == "hardtanh":
+        return "relu6" if low == 0 else name
+    if isinstance(low, int | float) and low == 0:
+        return "relu" if high is None else "relu6"
+    return "clamp"
+
+
 # Modules of which a layer takes the name, the parameter's own name being of no interest.
 _ORDINARY = ("weight", "bias")
 

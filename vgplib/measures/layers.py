@@ -43,8 +43,8 @@ def measure(
     Returns:
         Dimension ``layer``, 1 to L, in the order in which the layers ran, with their ``name``,
         ``kind`` (linear, conv, recurrent, attention, embedding, norm, scale) and the
-        ``activation`` that follows. A layer that runs several times has a row for each run. Dimension ``parameter`` has every parameter, by name.
-        If there are recurrent layers, or others that ran three times or more: dimensions
+        ``activation`` that follows. A layer that runs several times has a row for each run.
+        Dimension ``parameter`` has every parameter, by name. If there are recurrent layers, or others that ran three times or more: dimensions
         ``recurrent``, by name, and ``step``, 1 for the oldest. The variables, each with unit and
         definition in its attributes, are those of ``vgplib.measures.report.VARIABLES``; what
         cannot be known is NaN.
@@ -75,6 +75,10 @@ def measure(
         if optimizer is not None:
             updates(optimizer, seen.parameters)
     return report(model, seen.layers, seen.parameters, seen.loss)
+
+
+class NotConnected(ValueError):
+    """The loss has a gradient, but nothing of the model is in it."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,8 @@ def observe(
         if not recorder.layers:
             raise ValueError(
                 "no layer of the model ran while the loss was computed: nothing to measure. The "
-                "loss has to run the model that it is given: lambda model: cross_entropy(model(x), y)."
+                "loss has to run the model that it is given: "
+                "lambda model: cross_entropy(model(x), y)."
             )
         value = check_loss(value)
         _backward(value, parameters, recorder)
@@ -224,4 +229,4 @@ def _backward(value: Tensor, parameters: list[Parameter], recorder: Recorder) ->
         layer.gradients = [next(gradients) for _ in layer.edges]
     recorder.finish()
     if not any(layer.has_signal for layer in recorder.layers):
-        raise ValueError("the loss does not depend on any layer that ran.")
+        raise NotConnected("the loss does not depend on any layer that ran.")

@@ -377,7 +377,7 @@ class Recorder(TorchFunctionMode):
             if plain not in FROM_VALUE:
                 before = z.detach().clone()
         out = func(*args, **kwargs)
-        mark.layer.activation = mark.layer.activation or plain.__name__.strip("_")
+        mark.layer.activation = mark.layer.activation or calls.activation_name(plain, args, kwargs)
         self._activity.add(mark.layer, plain, before, out, args[1:], kwargs)
         out._vgp_mark = _Mark(self._token, layer=mark.layer, active=True)
         return out

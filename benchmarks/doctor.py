@@ -1,0 +1,137 @@
+"""How often the doctor is right, on models whose condition is known.
+
+There are two sets: the ward, on which the rules were calibrated, and others that were made without
+a look at the rules. ``python -m benchmarks.doctor`` prints both; ``make bench`` runs it too.
+Evidence is gathered once a case, and then judged as it is, without each rule in turn, and with
+each threshold moved.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.doctor import unseen, ward
+from vgplib.doctor.evidence import Evidence, gather
+from vgplib.doctor.rules import FIRST, RULES, Rule, judged
+from vgplib.doctor.visit import check_in
+
+MOVES = (0.1, 1 / 3, 3, 10)  # of a threshold
+
+
+@dataclass(frozen=True)
+class Score:
+    """Counts over some cases."""
+
+    sick: int
+    found: int
+    named: int
+    healthy: int
+    alarms: int
+
+    @property
+    def balanced(self) -> float:
+        """Mean of sensitivity and specificity."""
+        return (self.found / self.sick + 1 - self.alarms / self.healthy) / 2
+
+
+def interval(hits: int, of: int) -> str:
+    """A share with its 95 % interval, after Wilson 1927."""
+    z, share = 1.96, hits / of
+    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return f"{hits}/{of} = {share:.3f} ({max(middle - half, 0):.2f} to {min(middle + half, 1):.2f})"
+
+
+def examined(cases: list[Any]) -> list[tuple[Any, Evidence]]:
+    """Evidence of every case."""
+    found = []
+    for case in tqdm(cases, unit="case", disable=None):
+        model, loss, optimizer = case.make()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.manual_seed(0)
+            found.append((case, gather(check_in(model, loss, optimizer, 3))))
+    return found
+
+
+def score(
+    seen: list[tuple[Any, Evidence]],
+    rules: tuple[Rule, ...] = RULES,
+    first: tuple[Rule, ...] = FIRST,
+) -> Score:
+    """Judge all of the evidence by some rules."""
+    said = [(c.condition, {f.condition for f in judged(e, rules, first)}) for c, e in seen]
+    sick = [(condition, found) for condition, found in said if condition]
+    well = [found for condition, found in said if not condition]
+    return Score(
+        len(sick),
+        sum(bool(found) for _, found in sick),
+        sum(condition in found for condition, found in sick),
+        len(well),
+        sum(bool(found) for found in well),
+    )
+
+
+def show(title: str, seen: list[tuple[Any, Evidence]]) -> None:
+    """Print figures, and every case that was judged wrongly."""
+    whole = score(seen)
+    print(f"\n{title}: {len(seen)} models")
+    print(f"  sick ones found    {interval(whole.found, whole.sick)}")
+    print(f"  condition named    {interval(whole.named, whole.sick)}")
+    print(f"  healthy ones left  {interval(whole.healthy - whole.alarms, whole.healthy)}")
+    print(f"  balanced accuracy  {whole.balanced:.3f}")
+    print("  condition            named   told in others (allowed, not allowed)")
+    said = {c.name: {f.condition for f in judged(e)} for c, e in seen}
+    for rule in (*FIRST, *RULES):
+        has = [c for c, _ in seen if c.condition == rule.condition]
+        others = [c for c, _ in seen if c not in has and rule.condition in said[c.name]]
+        allowed = sum(rule.condition in c.also for c in others)
+        hits = sum(rule.condition in said[c.name] for c in has)
+        counts = f"{hits}/{len(has)}"
+        print(f"  {rule.condition:20} {counts:7} {allowed}, {len(others) - allowed}")
+    for case, _ in seen:
+        told = said[case.name]
+        if (case.condition and case.condition not in told) or (not case.condition and told):
+            print(
+                f"  ! {case.name}: {case.condition or 'healthy'}; said {sorted(told) or 'healthy'}"
+            )
+
+
+def ablate(seen: list[tuple[Any, Evidence]]) -> None:
+    """Print what each rule adds, and what moving its threshold would do."""
+    whole = score(seen)
+    print("\nbalanced accuracy and conditions named, without a rule, and with its threshold moved")
+    print(f"  {'as it is':20} {whole.balanced:.3f} {whole.named}")
+    for rule in (*FIRST, *RULES):
+        rest = tuple(r for r in RULES if r is not rule), tuple(r for r in FIRST if r is not rule)
+        without = score(seen, *rest)
+        moved = []
+        for factor in MOVES if rule.threshold and rule in RULES else ():
+            other = replace(rule, threshold=rule.threshold * factor)
+            with_other = tuple(other if r is rule else r for r in RULES)
+            result = score(seen, with_other)
+            moved.append(f"x{factor:.2g}: {result.balanced:.3f} {result.named}")
+        line = f"  {rule.condition:20} {without.balanced:.3f} {without.named}   " + "  ".join(moved)
+        print(line.rstrip())
+
+
+def main() -> None:
+    """Print everything."""
+    groups = {"the ward": examined(ward.ALL), "unseen": examined(unseen.ALL)}
+    for title, seen in groups.items():
+        show(title, seen)
+    ablate([pair for seen in groups.values() for pair in seen])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""Reading every backward pass of a training loop, while it runs and whoever runs it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Variable
+from torch.nn.modules.module import register_module_forward_hook
+from torch.nn.utils.parametrize import is_parametrized
+from torch.utils.hooks import RemovableHandle
+
+from vgplib.measures.norms import norm, norms
+from vgplib.measures.record import SMALL
+
+
+class Passes:
+    """What the layers of a model got back, summed over the backward passes since :meth:`clear`.
+
+    Layers are the modules that hold weights themselves, as :class:`vgp.record` has them. What
+    runs without gradients, such as an evaluation, leaves no trace, and neither does a forward
+    pass through which nothing comes back.
+
+    Attributes:
+        count: How many backward passes have ended.
+        ran: Whether a layer has run, and nothing has come back since.
+        signal: Layer -> norm of dloss/dz over all of its runs, in the order of the forward pass.
+        peak: Layer -> largest absolute entry of its output z.
+        weight_grad: Layer -> norm of its weights' ``.grad`` at the end of the last pass.
+    """
+
+    def __init__(self, model: nn.Module, begin: Callable[[], None]) -> None:
+        """Prepare to read ``model``.
+
+        Args:
+            model: Any network.
+            begin: Called at the start of every backward pass that reaches a layer.
+        """
+        self._begin = begin
+        self._weights: dict[str, list[Tensor]] = {}
+        self._names: dict[nn.Module, str] = {}
+        for name, module in model.named_modules():
+            weights = [
+                p for key, p in module._parameters.items() if p is not None and key != "bias"
+            ]
+            if is_parametrized(module):
+                weights += module.parametrizations.parameters()  # type: ignore[union-attr]
+            if weights and ".parametrizations." not in f".{name}.":
+                self._names[module] = name or type(module).__name__
+                self._weights[self._names[module]] = weights
+        self._parameters = list(model.parameters())
+        self._handle: RemovableHandle | None = None
+        self._task = -1
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything that was read."""
+        self._arrived: list[tuple[str, Tensor | float, Tensor]] = []
+        self.count = 0
+        self.ran = False
+        self.signal: dict[str, float] = {}
+        self.peak: dict[str, float] = {}
+        self.weight_grad: dict[str, float] = {}
+
+    def open(self) -> None:
+        """Read what runs from now on.
+
+        One hook on all modules there are, rather than one on each layer: a model that is copied
+        or saved in between has nothing on it.
+        """
+        if self._handle is None:
+            self._handle = register_module_forward_hook(self._ran)
+
+    def close(self) -> None:
+        """Read no more, nor what comes back through runs that were read."""
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+    @property
+    def unread(self) -> bool:
+        """Whether a backward pass is not over, or failed."""
+        return bool(self._arrived)
+
+    def cleared(self) -> bool:
+        """Whether no parameter holds a gradient, so that nothing is being added up."""
+        return all(p.grad is None or norm(p.grad) == 0 for p in self._parameters)
+
+    def front(self) -> Tensor | None:
+        """The weight nearest to the input that has a gradient."""
+        for name in self.signal:
+            for weight in self._weights[name]:
+                if weight.grad is not None and not weight.grad.is_sparse:
+                    return weight
+        return None
+
+    def first_not_finite(self) -> tuple[str, str] | None:
+        """The layer where an Inf or NaN came up, and the cause if it is known.
+
+        Returns:
+            None if all is finite. The layer is "" where everything is finite up to the loss, and
+            nothing behind it.
+        """
+        for place, (name, value) in enumerate(self.peak.items()):
+            if not math.isfinite(value):
+                if not all(
+                    math.isfinite(v) for v in norms([w.detach() for w in self._weights[name]])
+                ):
+                    return name, "NaN in the weights"
+                return name, "NaN in the data" if place == 0 and math.isnan(value) else ""
+        wrong = [
+            name
+            for name in self.signal
+            if not (
+                math.isfinite(self.signal[name]) and math.isfinite(self.weight_grad.get(name, 0.0))
+            )
+        ]
+        if not wrong:
+            return None
+        from_loss = not math.isfinite(self.signal[next(reversed(self.signal))])
+        return ("", "") if from_loss else (wrong[-1], "singular derivative")
+
+    def _ran(self, module: nn.Module, _inputs: tuple, out: Any) -> None:
+        name = self._names.get(module)
+        z = out[0] if isinstance(out, tuple) and out else out
+        if name is None or not isinstance(z, Tensor) or z.grad_fn is None or not z.numel():
+            return
+        if torch._C._functorch.maybe_current_level() is not None:
+            return  # inside torch.func, tensors have no values to read
+        self.ran = True
+        # On the function, not on z: an activation in place would change z. The hook must not hold
+        # z, which holds the function.
+        place, small = z.output_nr, z.numel() <= SMALL
+        peak = torch.linalg.vector_norm(z.detach(), math.inf)
+
+        def receive(gradients: tuple) -> None:
+            gradient = gradients[place]
+            if gradient is not None and self._handle is not None:
+                self._enter_pass()
+                self._arrived.append((name, gradient if small else norm(gradient), peak))
+
+        z.grad_fn.register_prehook(receive)
+
+    def _enter_pass(self) -> None:
+        # One task is one pass: a flag would stay up after a pass that failed.
+        task = torch._C._current_graph_task_id()
+        if task != self._task:
+            self._task = task
+            self._begin()
+            Variable._execution_engine.queue_callback(self.end)
+
+    def end(self) -> None:
+        """Add up what has arrived: at the end of a backward pass, or after one that failed."""
+        arrived, self._arrived = self._arrived, []
+        self.count += 1
+        self.ran = False
+        kept = [(name, g) for name, g, _ in arrived if isinstance(g, Tensor)]
+        values = norms([g for _, g in kept] + [peak for *_, peak in arrived])
+        small, peaks = iter(values[: len(kept)]), values[len(kept) :]
+        found: dict[str, float] = {}
+        # The last layer's gradient arrives first.
+        for (name, *_), peak in reversed(list(zip(arrived, peaks, strict=True))):
+            found.setdefault(name, 0.0)
+            if not peak <= self.peak.get(name, -1.0):  # so that NaN counts as the largest
+                self.peak[name] = peak
+        for name, g, _ in arrived:
+            found[name] = math.hypot(found[name], next(small) if isinstance(g, Tensor) else g)
+        self.signal = _joined(self.signal, found)
+        self.peak = {name: self.peak[name] for name in self.signal}
+        graded = [
+            (name, w.grad)
+            for name in self.signal
+            for w in self._weights[name]
+            if w.grad is not None
+        ]
+        self.weight_grad = {}
+        for (name, _), value in zip(graded, norms([g for _, g in graded]), strict=True):
+            self.weight_grad[name] = math.hypot(self.weight_grad.get(name, 0.0), value)
+
+
+def joined(order: list[str], names: list[str]) -> list[str]:
+    """``order`` with the names that it lacks, each behind the one that it came after."""
+    if set(names) <= set(order):
+        return order
+    order, place = list(order), 0
+    for name in names:
+        if name in order:
+            place = order.index(name) + 1
+        else:
+            order.insert(place, name)
+            place += 1
+    return order
+
+
+def _joined(told: dict[str, float], found: dict[str, float]) -> dict[str, float]:
+    """Norms of two passes over both, in the order of the forward pass."""
+    return {
+        name: math.hypot(told.get(name, 0.0), found.get(name, 0.0))
+        for name in joined(list(told), list(found))
+    }

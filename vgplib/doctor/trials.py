@@ -1,0 +1,298 @@
+"""Trying remedies: each on a copy of the model, measured and trained a little."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vgplib.doctor.diagnosis import Diagnosis, Finding
+from vgplib.doctor.drafting import NotApplicable
+from vgplib.doctor.examine import examine
+from vgplib.doctor.prescriptions import in_vain
+from vgplib.doctor.signs import SIGNS, signal_ratio
+from vgplib.doctor.treatments import TREATMENTS, apply, case_of
+from vgplib.measures.layers import measure
+from vgplib.measures.preserve import left_as_they_were
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNTREATED = "nothing (untreated)"
+_CLEARLY = 0.02  # by which share of itself a loss has to differ
+_SLOWER = 0.1  # of the learning rate: at which some remedies are given a second chance
+
+# Verdict -> place in the table; what cannot be applied comes last.
+_RANK = {
+    "helps": 0,
+    "helps, the sign stays": 1,
+    "mends the sign, not yet the loss": 2,
+    "": 3,
+    "changes nothing": 4,
+    "makes it worse": 5,
+}
+
+
+@dataclass
+class Outcome:
+    """What became of one copy.
+
+    Attributes:
+        ratio: Signal of the first layer over that of the last.
+        sign: The condition's own figure.
+        losses: Before each step, and after the last; ends early at the first that is not finite.
+        sick: Names of the conditions that it still has, or None if that is not known.
+        slower: Whether it needed a smaller learning rate.
+        refusal: Why it could not be tried, or "".
+    """
+
+    ratio: float = math.nan
+    sign: float = math.nan
+    losses: list[float] = field(default_factory=list)
+    sick: frozenset[str] | None = None
+    slower: bool = False
+    refusal: str = ""
+
+
+def try_remedies(
+    diagnosis: Diagnosis, *, steps: int = 30, seconds: float = 60.0, progress: bool = True
+) -> pd.DataFrame:
+    """Apply each remedy to a copy of the model, measure again and train a little.
+
+    Every copy starts from the same random state and takes the same steps, with the optimizer that
+    was given to :func:`~vgplib.doctor.examine.examine`, else Adam at 1e-3. One whose loss does not
+    follow is tried once more at a tenth of the learning rate. What is often tried in vain stands
+    in the table as well, to be seen to change nothing.
+
+    Args:
+        diagnosis: Of a sick model, or of a healthy one, whose table has the untreated row alone.
+        steps: Training steps a copy takes.
+        seconds: About how long it may take in all; a trial that runs out of its share stops
+            earlier, and is compared with the untreated copy after as many steps.
+        progress: Show a bar.
+
+    Returns:
+        One row for each remedy and one for the untreated copy, best first. ``remedy`` and
+        ``against`` (a condition) say what was tried; ``applicable`` whether it could be. ``sign``
+        is the condition's own figure, named by ``sign is``, and ``ratio`` the error signal of the
+        first layer over that of the last, each before and after. ``loss at start``, ``loss after``
+        and ``steps`` tell of the training; ``untreated loss after`` is that of the untreated copy
+        after as many steps. ``still sick`` names the conditions that are found again. ``verdict``
+        says it in words.
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    visit = diagnosis.visit
+    plan = _plan(diagnosis)
+    rows: list[dict[str, Any]] = []
+    bar = tqdm(total=len(plan) + 1, desc="remedies", unit="remedy", disable=not progress)
+    with bar, left_as_they_were(list(visit.model.modules())):
+        end = time.monotonic() + seconds
+        untreated: Outcome | None = None
+        for number, (key, code, finding) in enumerate([("", "", None), *plan]):
+            share = (end - time.monotonic()) / (len(plan) + 1 - number)
+            deadline = time.monotonic() + share
+            outcome = _Trial(diagnosis, key, code, finding, steps, deadline).run(untreated)
+            untreated = untreated or outcome
+            rows.append(_row(key, finding, outcome, untreated, diagnosis))
+            bar.update()
+    table = pd.DataFrame(rows)
+    return table.sort_values("rank", kind="stable").drop(columns="rank").reset_index(drop=True)
+
+
+def _plan(diagnosis: Diagnosis) -> list[tuple[str, str, Finding]]:
+    """Key, code and finding of each remedy to be tried, and then of what is tried in vain."""
+    plan = {
+        remedy.key: (remedy.key, remedy.code, finding)
+        for finding in reversed(diagnosis.findings)
+        for remedy in reversed(finding.remedies)
+    }
+    ordered = [plan[remedy.key] for remedy in diagnosis.remedies]
+    for finding in diagnosis.findings:
+        for key in in_vain(finding.condition):
+            if key not in plan:
+                case = case_of(finding, diagnosis.visit.model, diagnosis.visit.loss)
+                plan[key] = (key, TREATMENTS[key].write(case), finding)
+                ordered.append(plan[key])
+    return ordered
+
+
+@dataclass
+class _Trial:
+    diagnosis: Diagnosis
+    key: str
+    code: str
+    finding: Finding | None
+    steps: int
+    deadline: float
+
+    def run(self, untreated: Outcome | None) -> Outcome:
+        """The trial or, where only its learning rate may be at fault, one at a smaller rate."""
+        try:
+            self._check()
+            outcome = self._once(1.0)
+            if untreated is not None and self._deserves_another(outcome, untreated):
+                second = self._once(_SLOWER)
+                if _end(second.losses) < _end(outcome.losses):
+                    second.slower = True
+                    return second
+            return outcome
+        except NotApplicable as no:
+            return Outcome(refusal=no.reason)
+        except Exception as problem:
+            # Whatever a remedy does to a model of unknown kind, the table goes on.
+            first_line = (str(problem).splitlines() or [""])[0]
+            return Outcome(refusal=f"{type(problem).__name__}: {first_line}")
+
+    def _deserves_another(self, outcome: Outcome, untreated: Outcome) -> bool:
+        return verdict(outcome, untreated, self._condition)[0] in (
+            "mends the sign, not yet the loss",
+            "makes it worse",
+        )
+
+    def _check(self) -> None:
+        """Let the treatment refuse."""
+        if self.key and self.finding is not None:
+            visit = self.diagnosis.visit
+            TREATMENTS[self.key].write(case_of(self.finding, visit.model, visit.loss))
+
+    def _once(self, slower: float) -> Outcome:
+        model, loss, optimizer = self.diagnosis.visit.fresh()
+        _seed(model)
+        if optimizer is None:
+            optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        if self.code:
+            model, loss, optimizer = apply(self.code, model, loss, optimizer)
+        for group in optimizer.param_groups:
+            group["lr"] = group["lr"] * slower
+        outcome = Outcome()
+        try:
+            measured = measure(model, loss, optimizer=optimizer)
+        except ValueError:  # there may be no signal to measure
+            measured = None
+        else:
+            outcome.ratio = signal_ratio(measured)
+        if self.diagnosis.visit.optimizer is None:
+            examined = examine(model, loss)
+        else:
+            examined = examine(model, loss, optimizer=optimizer, steps=self.diagnosis.visit.steps)
+        outcome.sick = examined.conditions
+        if self._condition:
+            outcome.sign = SIGNS[self._condition].read(model, loss, measured)
+        outcome.losses = self._train(model, loss, optimizer)
+        return outcome
+
+    @property
+    def _condition(self) -> str:
+        findings = self.diagnosis.findings
+        return (self.finding or findings[0]).condition if findings else ""
+
+    def _train(
+        self,
+        model: nn.Module,
+        loss: Callable[[nn.Module], Tensor],
+        optimizer: torch.optim.Optimizer,
+    ) -> list[float]:
+        """The losses before each step, and after the last."""
+        losses = []
+        for _ in range(self.steps):
+            optimizer.zero_grad()
+            value = loss(model)
+            losses.append(value.item())
+            late = time.monotonic() > self.deadline and len(losses) > 2
+            if late or not math.isfinite(losses[-1]) or not value.requires_grad:
+                return losses
+            value.backward()
+            if isinstance(optimizer, torch.optim.LBFGS):  # it runs the model by itself
+                optimizer.step(lambda: loss(model))
+            else:
+                optimizer.step()
+        with torch.no_grad():
+            losses.append(loss(model).item())
+        return losses
+
+
+def verdict(outcome: Outcome, untreated: Outcome, condition: str) -> tuple[str, str]:
+    """What became of a treated copy, against the untreated one: a key of ``_RANK``, and words.
+
+    The loss decides. The sign, be it the condition's figure or the condition itself, decides
+    where the loss is as before within 2 %.
+    """
+    if outcome.refusal:
+        return "", f"cannot be applied: {outcome.refusal}"
+    after = _end(outcome.losses)
+    before = _after(untreated.losses, len(outcome.losses) if math.isfinite(after) else 0)
+    mended = SIGNS[condition].is_better(untreated.sign, outcome.sign) or (
+        outcome.sick is not None
+        and condition not in outcome.sick
+        and (untreated.sick is None or condition in untreated.sick)
+    )
+    margin = _CLEARLY * abs(before) if math.isfinite(before) else 0.0
+    if after < before - margin:
+        key = "helps" if mended else "helps, the sign stays"
+    elif mended and math.isfinite(after):
+        key = "mends the sign, not yet the loss"
+    elif after > before + margin:
+        key = "makes it worse"
+    else:
+        key = "changes nothing"
+    return key, key + (" (at a tenth of the learning rate)" if outcome.slower else "")
+
+
+def _row(
+    key: str, finding: Finding | None, outcome: Outcome, untreated: Outcome, diagnosis: Diagnosis
+) -> dict[str, Any]:
+    judged = (finding or diagnosis.findings[0]).condition if diagnosis.findings else ""
+    sign = SIGNS[judged].name if judged else ""
+    kind, words = verdict(outcome, untreated, judged) if key else ("", "")
+    start = outcome.losses[0] if outcome.losses else math.nan
+    return {
+        "remedy": TREATMENTS[key].name if key else UNTREATED,
+        "against": judged,
+        "applicable": not outcome.refusal,
+        "verdict": words,
+        "loss at start": start,
+        "loss after": outcome.losses[-1] if outcome.losses else math.nan,
+        "ratio before": untreated.ratio,
+        "ratio after": outcome.ratio,
+        "sign is": sign,
+        "sign before": untreated.sign,
+        "sign after": outcome.sign,
+        "still sick": "" if outcome.sick is None else ", ".join(sorted(outcome.sick)),
+        "steps": max(len(outcome.losses) - 1, 0),
+        "rank": _LAST if outcome.refusal else (_RANK[kind], _end(outcome.losses)),
+    }
+
+
+_LAST = (len(_RANK), 0.0)
+
+
+def _end(losses: list[float]) -> float:
+    """The last loss; infinite if it is not finite."""
+    return losses[-1] if losses and math.isfinite(losses[-1]) else math.inf
+
+
+def _after(losses: list[float], number: int) -> float:
+    """The loss of a run after as many losses as another one has; infinite if it had ended."""
+    if len(losses) >= number > 0 and math.isfinite(losses[number - 1]):
+        return losses[number - 1]
+    return _end(losses)
+
+
+def _seed(model: nn.Module) -> None:
+    """Start each trial from the same random numbers."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.default_generator.manual_seed(0)
+    for device in {p.device for p in model.parameters()}:
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(0)

@@ -1,0 +1,108 @@
+"""Dead units: ReLU units that give 0 for every image, so that no gradient reaches their weights.
+
+Protocol: the digits, three hidden layers 64 wide, He's weights, batches of 64, momentum 0.9, 150
+steps, float64; all hidden biases start at one value.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from vgplib.engine.experiment import Choice, Experiment, Slider
+from vgplib.experiments import steps as training
+from vgplib.experiments.reading import band
+from vgplib.experiments.view import Axis, Readout, View
+from vgplib.networks.feedforward import FeedForward
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+WIDTH, DEPTH, STEPS, EVERY = 64, 3, 150, 10
+MOST, MANY = 0.5, 0.2  # of a layer's units: the course calls it sick from a half on
+
+
+def run(*, activation: str, learning_rate: float, bias: float, seed: int) -> xr.Dataset:
+    """One training run; the share of dead units in each layer, over all training images."""
+    import xarray as xr
+
+    x, y, x_test, y_test = training.data()
+    net = FeedForward(64, WIDTH, DEPTH, activation, "he", outputs=10, seed=seed)
+    with torch.no_grad():
+        for layer in net.hidden:
+            layer.bias.fill_(bias)
+    rule = torch.optim.SGD(net.parameters(), lr=learning_rate, momentum=training.MOMENTUM)
+    shares = [
+        training.dead(net, x)
+        for step in training.taken(net, rule, x, y, steps=STEPS, seed=seed)
+        if step % EVERY == 0
+    ]
+    return xr.Dataset(
+        {
+            "dead": (("step", "layer"), shares),
+            "accuracy": training.accuracy(net, x_test, y_test),
+        },
+        coords={"step": range(0, STEPS + 1, EVERY), "layer": range(1, DEPTH + 1)},
+    )
+
+
+def view(data: xr.Dataset, *, activation: str, learning_rate: float, bias: float) -> View:
+    """The share of dead units by step, a line for each layer."""
+    del activation, learning_rate, bias
+    dead = data["dead"].values
+    worst = float(np.median(dead[:, -1].max(axis=1)))
+    accuracy = float(np.median(data["accuracy"].values))
+    if not np.isfinite(worst):
+        verdict = Readout("Verdict", "Not finite: the run has diverged", tone="bad")
+    elif worst >= MOST:
+        verdict = Readout("Verdict", "A layer is mostly dead", tone="bad")
+    elif worst >= MANY:
+        verdict = Readout("Verdict", "Many dead units", tone="warn")
+    elif accuracy < 0.5:
+        verdict = Readout("Verdict", "Alive, and not learning", tone="warn")
+    else:
+        verdict = Readout("Verdict", "Alive", tone="good")
+    return View(
+        x=Axis("step", (0, STEPS), whole=True),
+        y=Axis("share of dead units", (0, 1)),
+        series=tuple(
+            band(
+                f"layer {layer}",
+                data["step"].values,
+                dead[:, :, layer - 1],
+                role="main" if layer == DEPTH else "second",
+            )
+            for layer in range(DEPTH, 0, -1)
+        ),
+        readouts=(
+            Readout("Dead in the worst layer", f"{worst:.0%}" if np.isfinite(worst) else "–", worst),
+            Readout("Test accuracy", f"{accuracy:.0%}", accuracy),
+            verdict,
+        ),
+    )
+
+
+EXPERIMENT = Experiment(
+    name="dead-units",
+    title="Dead units",
+    controls=(
+        Choice("activation", "Activation", {"relu": "ReLU", "leaky_relu": "leaky ReLU"}),
+        Slider(
+            "learning_rate",
+            "Learning rate",
+            (0.01, 0.03, 0.1, 0.15, 0.2, 0.3),
+            step=0.01,
+            log=True,
+        ),
+        Slider("bias", "Biases start at", (-3.0, -2.0, -1.0, 0.0), step=0.1),
+    ),
+    start={"activation": "relu", "learning_rate": 0.03, "bias": 0.0},
+    run=run,
+    view=view,
+    caption=(
+        "A unit is dead when its slope is 0 for all 1400 training digits. Three hidden layers 64 "
+        "wide, He's weights, momentum 0.9. Lines: median of 5 seeds; bands: their range."
+    ),
+)

@@ -1,0 +1,131 @@
+"""How far each layer moves: the change of its weights, relative to their size.
+
+Protocol: the digits, hidden layers 64 wide, batches of 64, float64; plain gradient descent with
+learning rate 0.1, or Adam with 0.001.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from vgplib.engine.experiment import Choice, Experiment, Slider
+from vgplib.experiments import steps as training
+from vgplib.experiments.reading import FADING, VANISHED, band, decades, ratio_readout
+from vgplib.experiments.view import Axis, Readout, View
+from vgplib.networks.feedforward import FeedForward
+from vgplib.numbers import figures
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+WIDTH = 64
+NETWORKS = {
+    "sigmoid": ("sigmoid", "xavier"),
+    "tanh": ("tanh", "xavier"),
+    "relu": ("relu", "he"),
+    "relu_xavier": ("relu", "xavier"),
+}
+# Change per step, relative to the weights: below CREEP a percent takes a hundred steps or more;
+# above LEAP a few steps replace the weights. Conventions, between healthy and sick examples.
+CREEP, LEAP = 1e-4, 1e-1
+
+
+def run(
+    *, network: str, depth: int, optimizer: str, loss_factor: float, steps: int, seed: int
+) -> xr.Dataset:
+    """Train for a few steps; what each weight matrix has changed by since the start."""
+    import xarray as xr
+
+    x, y, _, _ = training.data()
+    activation, initialiser = NETWORKS[network]
+    net = FeedForward(64, WIDTH, depth, activation, initialiser, outputs=10, seed=seed)
+    before = training.weights(net)
+    rule: torch.optim.Optimizer
+    if optimizer == "adam":
+        rule = torch.optim.Adam(net.parameters(), lr=1e-3)
+    else:
+        rule = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _ in training.taken(net, rule, x, y, steps=steps, seed=seed, loss_factor=loss_factor):
+        pass
+    return xr.Dataset(
+        {"change": ("layer", training.change(training.weights(net), before))},
+        coords={"layer": range(1, depth + 2)},
+    )
+
+
+def view(
+    data: xr.Dataset, *, network: str, depth: int, optimizer: str, loss_factor: float, steps: int
+) -> View:
+    """The relative change of each layer, the read-out last."""
+    del network, optimizer, loss_factor
+    layers, runs = data["layer"].values, data["change"].values
+    first = float(np.median(runs[:, 0]))
+    ratio = float(np.median(runs[:, 0] / runs[:, depth - 1]))
+    return View(
+        x=Axis(f"layer (1 = nearest the input, {depth + 1} = read-out)", (1, depth + 1), whole=True),
+        y=Axis("change of the weights, relative to their size", decades(runs), log=True),
+        series=(band("change of the weights", layers, runs),),
+        readouts=(
+            Readout("Layer 1 has changed by", _share(first), first),
+            ratio_readout("Layer 1 vs last hidden layer", ratio),
+            _verdict(np.median(runs[:, :depth], axis=0) / steps, ratio),
+        ),
+    )
+
+
+def _share(value: float) -> str:
+    """A relative change as a percentage where that reads well."""
+    return f"{100 * value:.1f}%" if 1e-3 <= value < 10 else figures(value)
+
+
+def _verdict(per_step: np.ndarray, ratio: float) -> Readout:
+    if not np.isfinite(per_step).all():
+        return Readout("Verdict", "Not finite", tone="bad")
+    if per_step.max() > LEAP:
+        return Readout("Verdict", "Steps far too large", tone="bad")
+    if ratio < VANISHED:
+        return Readout("Verdict", "The first layers stand still", tone="bad")
+    if per_step.max() < CREEP:
+        return Readout("Verdict", "All layers creep alike", tone="bad")
+    if ratio < FADING:
+        return Readout("Verdict", "The first layers lag", tone="warn")
+    return Readout("Verdict", "All layers move", tone="good")
+
+
+EXPERIMENT = Experiment(
+    name="update-ratio",
+    title="How far each layer moves",
+    controls=(
+        Choice(
+            "network",
+            "Network",
+            {
+                "sigmoid": "sigmoid, Xavier",
+                "tanh": "tanh, Xavier",
+                "relu": "ReLU, He",
+                "relu_xavier": "ReLU, Xavier",
+            },
+        ),
+        Slider("depth", "Hidden layers", (3, 8, 20), 1, whole=True),
+        Choice("optimizer", "Optimiser", {"sgd": "gradient descent", "adam": "Adam"}),
+        Slider("loss_factor", "Loss multiplied by", (1e-3, 1.0, 1e3), step=1e-3, log=True),
+        Slider("steps", "Steps of training", (1, 10, 50), 1, whole=True),
+    ),
+    start={
+        "network": "sigmoid",
+        "depth": 8,
+        "optimizer": "sgd",
+        "loss_factor": 1.0,
+        "steps": 50,
+    },
+    run=run,
+    view=view,
+    caption=(
+        r"$\lVert W_l - W_l^{\text{start}} \rVert / \lVert W_l^{\text{start}} \rVert$ while "
+        "learning the digits; layers 64 wide, batches of 64; learning rate 0.1, for Adam 0.001. "
+        "Line: median of 5 seeds; band: their range."
+    ),
+)
