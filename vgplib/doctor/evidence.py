@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _NUDGES, _NUDGE = 3, 1e-2  # steps that part what is zero or equal by design from what stays so
-_SMALL = 3_000_000  # parameters up to which more steps than asked for are cheap
+_CHEAP = 2e8  # multiplications in a forward pass up to which more steps than asked for are cheap
 _DRAWS = 6  # passes in which what is drawn at random may show up
 _MORE = 4  # times as many
 
@@ -248,7 +248,7 @@ def _scaled_up(loss: Callable, seen: Pass) -> Callable:
 def _try_steps(found: Evidence) -> None:
     visit = found.visit
     count = visit.steps
-    if sum(p.numel() for p in visit.model.parameters()) <= _SMALL:
+    if _multiplications(found.first.layers) <= _CHEAP:  # type: ignore[union-attr]
         count *= _MORE
     try:
         found.trial = trial = _train(visit, count, 1.0)
@@ -259,6 +259,10 @@ def _try_steps(found: Evidence) -> None:
             found.faster = _train(visit, count, min(1e-2 / max(largest, 1e-12), 1e8))
     except Exception as problem:
         found.notes.append(f"no steps of the optimizer: {type(problem).__name__}: {problem}")
+
+
+def _multiplications(layers: list[Layer]) -> int:
+    return sum(y.entries * (w.numel() // max(w.shape[0], 1)) for y in layers for w in y.weights[:1])
 
 
 def went_up(trial: Trial) -> bool:

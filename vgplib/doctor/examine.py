@@ -30,8 +30,8 @@ def examine(
         loss: Takes the model, runs it, and returns a scalar tensor. It is called several times.
         optimizer: Over the parameters of the model. Without one, nothing is said about learning
             rates, and every parameter that requires a gradient is expected to get one.
-        steps: How many training steps may be tried with the optimizer, on a copy; of a small
-            model, four times as many.
+        steps: How many training steps may be tried with the optimizer, on a copy; where
+            a step is cheap, four times as many.
 
     Raises:
         TypeError: An argument is of the wrong kind.

@@ -77,7 +77,9 @@ def view(data: xr.Dataset, *, activation: str, learning_rate: float, bias: float
             for layer in range(DEPTH, 0, -1)
         ),
         readouts=(
-            Readout("Dead in the worst layer", f"{worst:.0%}" if np.isfinite(worst) else "–", worst),
+            Readout(
+                "Dead in the worst layer", f"{worst:.0%}" if np.isfinite(worst) else "–", worst
+            ),
             Readout("Test accuracy", f"{accuracy:.0%}", accuracy),
             verdict,
         ),

@@ -63,7 +63,9 @@ def run(*, activation: str, depth: int, steps: int, seed: int) -> xr.Dataset:
 
 def _plans(depth: int) -> list[range]:
     """Which layers are frozen: 0 to ``depth`` from the input side, then from the output side."""
-    return [range(k) for k in range(depth + 1)] + [range(depth - k, depth) for k in range(depth + 1)]
+    return [range(k) for k in range(depth + 1)] + [
+        range(depth - k, depth) for k in range(depth + 1)
+    ]
 
 
 class Copies:

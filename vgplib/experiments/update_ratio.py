@@ -65,7 +65,9 @@ def view(
     first = float(np.median(runs[:, 0]))
     ratio = float(np.median(runs[:, 0] / runs[:, depth - 1]))
     return View(
-        x=Axis(f"layer (1 = nearest the input, {depth + 1} = read-out)", (1, depth + 1), whole=True),
+        x=Axis(
+            f"layer (1 = nearest the input, {depth + 1} = read-out)", (1, depth + 1), whole=True
+        ),
         y=Axis("change of the weights, relative to their size", decades(runs), log=True),
         series=(band("change of the weights", layers, runs),),
         readouts=(

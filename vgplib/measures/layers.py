@@ -44,8 +44,9 @@ def measure(
         Dimension ``layer``, 1 to L, in the order in which the layers ran, with their ``name``,
         ``kind`` (linear, conv, recurrent, attention, embedding, norm, scale) and the
         ``activation`` that follows. A layer that runs several times has a row for each run.
-        Dimension ``parameter`` has every parameter, by name. If there are recurrent layers, or others that ran three times or more: dimensions
-        ``recurrent``, by name, and ``step``, 1 for the oldest. The variables, each with unit and
+        Dimension ``parameter`` has every parameter, by name. If there are recurrent layers, or
+        others that ran three times or more: dimensions ``recurrent``, by name, and ``step``, 1 for
+        the oldest. The variables, each with unit and
         definition in its attributes, are those of ``vgplib.measures.report.VARIABLES``; what
         cannot be known is NaN.
 
