@@ -10,8 +10,8 @@ import pytest
 import vgplib
 
 ROOT = Path(vgplib.__file__).parent
-ORDER = ["networks", "measures", "engine", "experiments", "lesson"]
-BELOW = {"errors", "numbers"}
+ORDER = ["networks", "measures", "doctor", "engine", "experiments", "lesson"]
+BELOW = {"drawing", "errors", "numbers"}
 FILES = sorted(p for p in ROOT.rglob("*.py") if "node_modules" not in p.parts)
 
 

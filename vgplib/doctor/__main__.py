@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vgplib.doctor.diagnosis import Diagnosis
 
 HEALTHY, SICK, NOT_EXAMINED, STOPPED = 0, 1, 2, 130
+_OURS = Path(__file__).parents[1]
 _MODULE = "vgp_patient"  # not the file's own name, which may be that of a package
 _HELP = """\
 Examine a PyTorch model: do its gradients vanish or explode, where, and why?
@@ -105,11 +106,11 @@ def _examined(given: argparse.Namespace) -> Diagnosis:
     module = _load(path)
     factory = _factory(module, name, path)
     _tell(f"Calling {name}() ...")
-    with _told(path, f"{name}() raised an error:"):
+    with _told(f"{name}() raised an error:"):
         made = factory()
     model, loss, optimizer = _parts(made, name)
     _tell("Examining the model ...")
-    with _told(path, "the model cannot be examined:"):
+    with _told("the model cannot be examined:"):
         return examine(model, loss, optimizer=optimizer, steps=given.steps)
 
 
@@ -141,7 +142,7 @@ def _load(path: Path) -> ModuleType:
     sys.modules[_MODULE] = module  # dataclasses and pickle look there
     sys.path.insert(0, str(path.parent))
     sys.argv = [str(path)]
-    with _told(path, f"{path} cannot be loaded:"):
+    with _told(f"{path} cannot be loaded:"):
         exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))
     return module
 
@@ -201,7 +202,7 @@ def _kind(value: object) -> str:
 
 
 @contextlib.contextmanager
-def _told(path: Path, what: str) -> Iterator[None]:
+def _told(what: str) -> Iterator[None]:
     """Turn whatever is raised into words: the user's own traceback, or the doctor's reason."""
     try:
         yield
@@ -212,9 +213,9 @@ def _told(path: Path, what: str) -> Iterator[None]:
         ) from None
     except Exception as problem:
         frames = problem.__traceback__
-        while frames and Path(frames.tb_frame.f_code.co_filename) != path:
+        while frames and Path(frames.tb_frame.f_code.co_filename).is_relative_to(_OURS):
             frames = frames.tb_next
-        if frames is None and not isinstance(problem, SyntaxError):  # not from the user's lines
+        if frames is None and not isinstance(problem, SyntaxError):  # by the doctor
             kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
             raise BadUseError(f"{what} {kind}{problem}") from None
         shown = traceback.format_exception(type(problem), problem, frames)

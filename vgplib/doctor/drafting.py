@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import nn
 
 from vgplib.doctor.anatomy import MATRICES, Part, parts, readout
@@ -39,6 +40,7 @@ class Case:
         condition: What is wrong, one of the vocabulary's.
         cause: Why, one of the vocabulary's, or "".
         where: Names of modules or parameters.
+        optimizer: Over the model's parameters, or None if it is not known.
     """
 
     model: nn.Module
@@ -46,6 +48,7 @@ class Case:
     condition: str
     cause: str
     where: tuple[str, ...]
+    optimizer: torch.optim.Optimizer | None = None
 
     @cached_property
     def parts(self) -> list[Part]:

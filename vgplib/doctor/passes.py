@@ -25,6 +25,7 @@ class Passes:
     pass through which nothing comes back.
 
     Attributes:
+        only: If set, the one layer to read, so that passes are noticed at little cost.
         count: How many backward passes have ended.
         ran: Whether a layer has run, and nothing has come back since.
         signal: Layer -> norm of dloss/dz over all of its runs, in the order of the forward pass.
@@ -54,6 +55,7 @@ class Passes:
         self._parameters = list(model.parameters())
         self._handle: RemovableHandle | None = None
         self._task = -1
+        self.only = ""
         self.clear()
 
     def clear(self) -> None:
@@ -126,7 +128,9 @@ class Passes:
     def _ran(self, module: nn.Module, _inputs: tuple, out: Any) -> None:
         name = self._names.get(module)
         z = out[0] if isinstance(out, tuple) and out else out
-        if name is None or not isinstance(z, Tensor) or z.grad_fn is None or not z.numel():
+        if name is None or (self.only and name != self.only):
+            return
+        if not isinstance(z, Tensor) or z.grad_fn is None or not z.numel():
             return
         if torch._C._functorch.maybe_current_level() is not None:
             return  # inside torch.func, tensors have no values to read

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
+from vgplib import errors
 from vgplib.doctor.diagnosis import Remedy
 from vgplib.doctor.drafting import Case, NotApplicable
 from vgplib.doctor.treatments import TREATMENTS
@@ -118,6 +120,7 @@ def remedies(
     where: tuple[str, ...],
     model: nn.Module,
     loss: Callable[[nn.Module], Any] | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
 ) -> tuple[Remedy, ...]:
     """What to do about a finding, the most likely to help first.
 
@@ -128,6 +131,7 @@ def remedies(
         model: The sick model, whose names stand in the code. It is left as it was.
         loss: As for ``vgp.measure``. With it, the model is run once to see which activation
             follows which layer; without it, only activations that are modules are known.
+        optimizer: Over the model's parameters. Without it, it is not known what it is.
 
     Returns:
         Those that can be applied as they are, and then those that have to be done by hand, of
@@ -136,10 +140,8 @@ def remedies(
     Raises:
         ValueError: There is no such condition.
     """
-    from vgplib import errors
-
     errors.choose("condition", condition, _TABLE)
-    case = Case(model, loss, condition, cause, where)
+    case = Case(model, loss, condition, cause, where, optimizer)
     ready, by_hand = [], []
     causes = _TABLE[condition]
     for key in causes.get(cause, causes[""]).split():

@@ -141,7 +141,7 @@ def _draw(axes: Any, shown: Profile) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(colors=LIGHT["muted"], length=0, which="both")
     axes.spines[:].set_visible(False)
-    axes.legend(
+    legend = axes.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1),
         ncols=3,
@@ -149,6 +149,8 @@ def _draw(axes: Any, shown: Profile) -> None:
         fontsize=9,
         labelcolor=LIGHT["ink"],
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # names are no formulas
 
 
 def _decades(lines: Iterable[np.ndarray]) -> tuple[float, float]:

@@ -146,8 +146,9 @@ def skips(case: Case) -> str:
             loop(
                 [group[0] for group in groups if len(group) == size],
                 'parent, _, leaf = name.rpartition(".")',
-                f"layers, i, n = model.get_submodule(parent), int(leaf), {size}",
-                "layers[i] = Skip(*layers[i : i + n])  # a layer, up to its activation",
+                "layers = model.get_submodule(parent)",
+                f"i, n = list(layers._modules).index(leaf), {size}  # up to its activation",
+                "layers[i] = Skip(*[layers[j] for j in range(i, i + n)])",
                 "for j in range(i + 1, i + n):",
                 "    layers[j] = nn.Identity()",
             )
@@ -160,7 +161,7 @@ def _pairs(case: Case) -> list[list[str]]:
     keep = {p.module for p in case.hidden if p.same_shape and p.module}
     found = []
     for name, module in case.model.named_modules():
-        if not isinstance(module, nn.Sequential) or not all(k.isdigit() for k in module._modules):
+        if not isinstance(module, nn.Sequential):
             continue
         prefix = f"{name}." if name else ""
         children = list(module._modules.items())

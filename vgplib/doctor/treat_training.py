@@ -36,32 +36,27 @@ def float32(case: Case) -> str:
     """Compute in float32."""
     if _has_half_weights(case):
         return f"import torch\n\nmodel.float()\n{_cast('torch.float32')}"
-    device = _device(case)
-    return f"""import torch
-
-# Or leave out torch.autocast where you use it.
-model.forward = torch.autocast("{device}", enabled=False)(model.forward)"""
+    return "import torch\n\n# Or leave out torch.autocast where you use it." + _autocast(
+        case, "enabled=False"
+    )
 
 
 def bfloat16(case: Case) -> str:
     """Compute in bfloat16, which has float32's range."""
     if _has_half_weights(case):
         return f"import torch\n\nmodel.bfloat16()\n{_cast('torch.bfloat16')}"
-    device = _device(case)
-    return f"""import torch
-
-# Or say dtype=torch.bfloat16 where you use torch.autocast.
-model.forward = torch.autocast("{device}", dtype=torch.bfloat16)(model.forward)"""
+    return (
+        "import torch\n\n# Or say dtype=torch.bfloat16 where you use torch.autocast."
+        + _autocast(case, "dtype=torch.bfloat16")
+    )
 
 
 def loss_scale(case: Case) -> str:
     """Multiply gradients on their way through float16, and divide them again at their end."""
     masters = ""
     if _has_half_weights(case):
-        masters = f"""
-model.float()  # weights and their gradients in float32, the computation in float16
-model.forward = torch.autocast("{_device(case)}", dtype=torch.float16)(model.forward)
-"""
+        masters = "\nmodel.float()  # weights in float32, the computation in float16"
+        masters += _autocast(case, "dtype=torch.float16") + "\n"
     return f"""import torch
 {masters}
 scale = 1024.0  # torch.amp.GradScaler finds it by itself
@@ -133,6 +128,8 @@ for group in optimizer.param_groups:
 
 def adam(case: Case) -> str:
     """Divide each parameter's gradient by its own size."""
+    if isinstance(case.optimizer, torch.optim.Adam | torch.optim.AdamW):
+        raise NotApplicable("it is trained with Adam already")
     return """import torch
 
 optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)"""
@@ -256,8 +253,20 @@ def _has_half_weights(case: Case) -> bool:
     return any(p.dtype == torch.float16 for p in case.model.parameters())
 
 
-def _device(case: Case) -> str:
-    return next((p.device.type for p in case.model.parameters()), "cpu")
+def _autocast(case: Case, how: str) -> str:
+    """Code that runs the model's forward pass in another format."""
+    device = next((p.device.type for p in case.model.parameters()), "cpu")
+    # A class, not a function in the place of ``forward``: copies of the model keep it.
+    return f"""
+
+
+class Cast(type(model)):
+    def forward(self, *args, **kwargs):
+        with torch.autocast("{device}", {how}):
+            return super().forward(*args, **kwargs)
+
+
+model.__class__ = Cast"""
 
 
 def _cast(dtype: str) -> str:

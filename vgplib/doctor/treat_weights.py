@@ -107,6 +107,16 @@ def scale_logits(case: Case) -> str:
                 "weight.data /= weight.shape[0] ** 0.25  # query and key together: 1 / sqrt(width)",
             )
         )
+    fused = [p.weight for p in case.parts if _is_fused(case, p)]
+    if fused:
+        code.append(
+            loop(
+                fused,
+                "for weight in model.get_parameter(name).data.chunk(3)[:2]:  # query and key",
+                "    nn.init.xavier_normal_(weight)",
+                "    weight /= weight.shape[0] ** 0.25",
+            )
+        )
     if not code:
         raise NotApplicable(
             "query and key could not be told from other layers",
@@ -121,6 +131,16 @@ _SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "prelu": 0.25, "relu6": 0.0}
 def _is_query_or_key(name: str) -> bool:
     words = name.removesuffix(".weight").split(".")[-1].lower().split("_")
     return any(word in ("q", "k", "query", "key", "wq", "wk") for word in words)
+
+
+def _is_fused(case: Case, part: Part) -> bool:
+    """Whether the layer makes query, key and value at once, one upon another."""
+    if part.kind != "linear" or part.transposed or not part.module:
+        return False
+    leaf = part.module.rpartition(".")[2].lower()
+    called_so = "qkv" in leaf or leaf in ("in_proj", "c_attn", "query_key_value")
+    outputs, inputs = case.model.get_parameter(part.weight).shape
+    return called_so and outputs == 3 * inputs
 
 
 def _is_float(case: Case, name: str) -> bool:

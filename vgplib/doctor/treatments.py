@@ -13,10 +13,9 @@ import torch
 from torch import nn
 
 from vgplib.doctor import treat_recurrent, treat_structure, treat_training, treat_weights
-from vgplib.doctor.diagnosis import Finding
 from vgplib.doctor.drafting import Case, NotApplicable
 
-__all__ = ["TREATMENTS", "NotApplicable", "Treatment", "apply", "case_of"]
+__all__ = ["TREATMENTS", "NotApplicable", "Treatment", "apply"]
 
 
 class Treatment(NamedTuple):
@@ -202,13 +201,6 @@ TREATMENTS: dict[str, Treatment] = {
         treat_training.nan_inputs,
     ),
 }
-
-
-def case_of(
-    finding: Finding, model: nn.Module, loss: Callable[[nn.Module], Any] | None = None
-) -> Case:
-    """The case that a finding makes of a model."""
-    return Case(model, loss, finding.condition, finding.cause, finding.where)
 
 
 def apply(

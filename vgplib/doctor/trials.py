@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vgplib.doctor import treat_training
 from vgplib.doctor.diagnosis import Diagnosis, Finding
-from vgplib.doctor.drafting import NotApplicable
+from vgplib.doctor.drafting import Case, NotApplicable
 from vgplib.doctor.examine import examine
 from vgplib.doctor.prescriptions import in_vain
 from vgplib.doctor.signs import SIGNS, signal_ratio
-from vgplib.doctor.treatments import TREATMENTS, apply, case_of
+from vgplib.doctor.treatments import TREATMENTS, apply
 from vgplib.measures.layers import measure
 from vgplib.measures.preserve import left_as_they_were
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 UNTREATED = "nothing (untreated)"
 _CLEARLY = 0.02  # by which share of itself a loss has to differ
+_NOTHING = 1e-4  # of the loss at the start: what is left of it then does not count
 _SLOWER = 0.1  # of the learning rate: at which some remedies are given a second chance
 
 # Verdict -> place in the table; what cannot be applied comes last.
@@ -50,6 +52,7 @@ class Outcome:
         losses: Before each step, and after the last; ends early at the first that is not finite.
         sick: Names of the conditions that it still has, or None if that is not known.
         slower: Whether it needed a smaller learning rate.
+        training_seconds: How long the training took.
         refusal: Why it could not be tried, or "".
     """
 
@@ -58,6 +61,7 @@ class Outcome:
     losses: list[float] = field(default_factory=list)
     sick: frozenset[str] | None = None
     slower: bool = False
+    training_seconds: float = 0.0
     refusal: str = ""
 
 
@@ -83,61 +87,80 @@ def try_remedies(
         ``against`` (a condition) say what was tried; ``applicable`` whether it could be. ``sign``
         is the condition's own figure, named by ``sign is``, and ``ratio`` the error signal of the
         first layer over that of the last, each before and after. ``loss at start``, ``loss after``
-        and ``steps`` tell of the training; ``untreated loss after`` is that of the untreated copy
-        after as many steps. ``still sick`` names the conditions that are found again. ``verdict``
-        says it in words.
+        and ``steps`` tell of the training; ``still sick`` names the conditions that are found
+        again. ``verdict`` says it in words.
     """
     import pandas as pd
     from tqdm import tqdm
 
     visit = diagnosis.visit
-    plan = _plan(diagnosis)
+    plan = [Plan(), *_plans(diagnosis)]
     rows: list[dict[str, Any]] = []
-    bar = tqdm(total=len(plan) + 1, desc="remedies", unit="remedy", disable=not progress)
+    bar = tqdm(total=len(plan), desc="remedies", unit="remedy", disable=not progress)
     with bar, left_as_they_were(list(visit.model.modules())):
         end = time.monotonic() + seconds
         untreated: Outcome | None = None
-        for number, (key, code, finding) in enumerate([("", "", None), *plan]):
-            share = (end - time.monotonic()) / (len(plan) + 1 - number)
-            deadline = time.monotonic() + share
-            outcome = _Trial(diagnosis, key, code, finding, steps, deadline).run(untreated)
+        for number, this in enumerate(plan):
+            share = (end - time.monotonic()) / (len(plan) - number)
+            outcome = _Trial(diagnosis, this, steps, share).run(untreated)
             untreated = untreated or outcome
-            rows.append(_row(key, finding, outcome, untreated, diagnosis))
+            rows.append(_row(this, outcome, untreated, diagnosis))
             bar.update()
-    table = pd.DataFrame(rows)
-    return table.sort_values("rank", kind="stable").drop(columns="rank").reset_index(drop=True)
+    table = pd.DataFrame(rows).sort_values("rank", kind="stable")
+    return table.drop(columns="rank").reset_index(drop=True)
 
 
-def _plan(diagnosis: Diagnosis) -> list[tuple[str, str, Finding]]:
-    """Key, code and finding of each remedy to be tried, and then of what is tried in vain."""
-    plan = {
-        remedy.key: (remedy.key, remedy.code, finding)
-        for finding in reversed(diagnosis.findings)
-        for remedy in reversed(finding.remedies)
-    }
-    ordered = [plan[remedy.key] for remedy in diagnosis.remedies]
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done to a copy: nothing, unless said otherwise.
+
+    Attributes:
+        key: Of the treatment, or "".
+        code: Its Python.
+        finding: What it is against.
+        in_vain: Whether it is not prescribed, but stands for comparison.
+    """
+
+    key: str = ""
+    code: str = ""
+    finding: Finding | None = None
+    in_vain: bool = False
+
+
+def _plans(diagnosis: Diagnosis) -> list[Plan]:
+    """Each remedy that is to be tried, and then what is tried in vain."""
+    plans: dict[str, Plan] = {}
+    for finding in diagnosis.findings:
+        for remedy in finding.remedies:
+            plans.setdefault(remedy.key, Plan(remedy.key, remedy.code, finding))
     for finding in diagnosis.findings:
         for key in in_vain(finding.condition):
-            if key not in plan:
-                case = case_of(finding, diagnosis.visit.model, diagnosis.visit.loss)
-                plan[key] = (key, TREATMENTS[key].write(case), finding)
-                ordered.append(plan[key])
-    return ordered
+            code = TREATMENTS[key].write(_case(diagnosis, finding))
+            plans.setdefault(key, Plan(key, code, finding, in_vain=True))
+    return list(plans.values())
+
+
+def _case(
+    diagnosis: Diagnosis, finding: Finding, optimizer: torch.optim.Optimizer | None = None
+) -> Case:
+    visit = diagnosis.visit
+    return Case(visit.model, visit.loss, finding.condition, finding.cause, finding.where, optimizer)
 
 
 @dataclass
 class _Trial:
     diagnosis: Diagnosis
-    key: str
-    code: str
-    finding: Finding | None
+    plan: Plan
     steps: int
-    deadline: float
+    seconds: float
 
     def run(self, untreated: Outcome | None) -> Outcome:
         """The trial or, where only its learning rate may be at fault, one at a smaller rate."""
         try:
-            self._check()
+            if untreated is not None and self.plan.key == "more_steps":
+                cost = treat_training.EXTRA_STEPS / self.steps * untreated.training_seconds
+                if cost > self.seconds:
+                    raise NotApplicable(f"it would take {cost:.0f} seconds")
             outcome = self._once(1.0)
             if untreated is not None and self._deserves_another(outcome, untreated):
                 second = self._once(_SLOWER)
@@ -153,26 +176,31 @@ class _Trial:
             return Outcome(refusal=f"{type(problem).__name__}: {first_line}")
 
     def _deserves_another(self, outcome: Outcome, untreated: Outcome) -> bool:
-        return verdict(outcome, untreated, self._condition)[0] in (
-            "mends the sign, not yet the loss",
-            "makes it worse",
-        )
+        if self.plan.in_vain or self._condition.startswith("lr_"):
+            return False
+        found = verdict(outcome, untreated, self._condition)[0]
+        return found in ("mends the sign, not yet the loss", "makes it worse")
 
-    def _check(self) -> None:
-        """Let the treatment refuse."""
-        if self.key and self.finding is not None:
-            visit = self.diagnosis.visit
-            TREATMENTS[self.key].write(case_of(self.finding, visit.model, visit.loss))
+    @property
+    def _condition(self) -> str:
+        findings = self.diagnosis.findings
+        return (self.plan.finding or findings[0]).condition if findings else ""
 
     def _once(self, slower: float) -> Outcome:
-        model, loss, optimizer = self.diagnosis.visit.fresh()
+        visit, finding = self.diagnosis.visit, self.plan.finding
+        model, loss, optimizer = visit.fresh()
         _seed(model)
-        if optimizer is None:
+        own = optimizer is None
+        if own:
             optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-        if self.code:
-            model, loss, optimizer = apply(self.code, model, loss, optimizer)
+        if finding is not None:
+            # It may refuse; what is run is the code that the finding's reader was given.
+            TREATMENTS[self.plan.key].write(_case(self.diagnosis, finding, optimizer))
+            model, loss, optimizer = apply(self.plan.code, model, loss, optimizer)
         for group in optimizer.param_groups:
             group["lr"] = group["lr"] * slower
+            if own and any(p.dtype == torch.float16 for p in group["params"]):
+                group["eps"] = 1e-4  # its 1e-8 is 0 in float16, and 0 / 0 is NaN
         outcome = Outcome()
         try:
             measured = measure(model, loss, optimizer=optimizer)
@@ -180,26 +208,21 @@ class _Trial:
             measured = None
         else:
             outcome.ratio = signal_ratio(measured)
-        if self.diagnosis.visit.optimizer is None:
-            examined = examine(model, loss)
-        else:
-            examined = examine(model, loss, optimizer=optimizer, steps=self.diagnosis.visit.steps)
-        outcome.sick = examined.conditions
         if self._condition:
             outcome.sign = SIGNS[self._condition].read(model, loss, measured)
-        outcome.losses = self._train(model, loss, optimizer)
+            rates = {} if visit.optimizer is None else {"optimizer": optimizer}
+            outcome.sick = examine(model, loss, steps=visit.steps, **rates).conditions
+        start = time.monotonic()
+        outcome.losses = self._train(model, loss, optimizer, start + self.seconds)
+        outcome.training_seconds = time.monotonic() - start
         return outcome
-
-    @property
-    def _condition(self) -> str:
-        findings = self.diagnosis.findings
-        return (self.finding or findings[0]).condition if findings else ""
 
     def _train(
         self,
         model: nn.Module,
         loss: Callable[[nn.Module], Tensor],
         optimizer: torch.optim.Optimizer,
+        deadline: float,
     ) -> list[float]:
         """The losses before each step, and after the last."""
         losses = []
@@ -207,7 +230,7 @@ class _Trial:
             optimizer.zero_grad()
             value = loss(model)
             losses.append(value.item())
-            late = time.monotonic() > self.deadline and len(losses) > 2
+            late = time.monotonic() > deadline and len(losses) > 2
             if late or not math.isfinite(losses[-1]) or not value.requires_grad:
                 return losses
             value.backward()
@@ -215,8 +238,7 @@ class _Trial:
                 optimizer.step(lambda: loss(model))
             else:
                 optimizer.step()
-        with torch.no_grad():
-            losses.append(loss(model).item())
+        losses.append(loss(model).item())
         return losses
 
 
@@ -235,7 +257,9 @@ def verdict(outcome: Outcome, untreated: Outcome, condition: str) -> tuple[str, 
         and condition not in outcome.sick
         and (untreated.sick is None or condition in untreated.sick)
     )
-    margin = _CLEARLY * abs(before) if math.isfinite(before) else 0.0
+    margin = 0.0
+    if math.isfinite(before):  # where both have all but learned it, they do not differ
+        margin = _CLEARLY * abs(before) + _NOTHING * abs(untreated.losses[0])
     if after < before - margin:
         key = "helps" if mended else "helps, the sign stays"
     elif mended and math.isfinite(after):
@@ -247,9 +271,8 @@ def verdict(outcome: Outcome, untreated: Outcome, condition: str) -> tuple[str, 
     return key, key + (" (at a tenth of the learning rate)" if outcome.slower else "")
 
 
-def _row(
-    key: str, finding: Finding | None, outcome: Outcome, untreated: Outcome, diagnosis: Diagnosis
-) -> dict[str, Any]:
+def _row(plan: Plan, outcome: Outcome, untreated: Outcome, diagnosis: Diagnosis) -> dict[str, Any]:
+    key, finding = plan.key, plan.finding
     judged = (finding or diagnosis.findings[0]).condition if diagnosis.findings else ""
     sign = SIGNS[judged].name if judged else ""
     kind, words = verdict(outcome, untreated, judged) if key else ("", "")
@@ -268,11 +291,12 @@ def _row(
         "sign after": outcome.sign,
         "still sick": "" if outcome.sick is None else ", ".join(sorted(outcome.sick)),
         "steps": max(len(outcome.losses) - 1, 0),
-        "rank": _LAST if outcome.refusal else (_RANK[kind], _end(outcome.losses)),
+        "rank": (
+            len(_RANK) if outcome.refusal else _RANK[kind],
+            plan.in_vain,
+            _end(outcome.losses),
+        ),
     }
-
-
-_LAST = (len(_RANK), 0.0)
 
 
 def _end(losses: list[float]) -> float:

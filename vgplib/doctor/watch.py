@@ -89,6 +89,8 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
     def __enter__(self) -> watch:
         if self._handle is not None:
             raise RuntimeError("this watch is on already: make another one for another loop.")
+        self._start()
+        self._passes.only = ""
         self._handle = register_optimizer_step_post_hook(self._optimizer_stepped)
         self._passes.open()
         return self
@@ -147,20 +149,25 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
         if self._leader is None and self.steps:
             # Passes before the first real step: a gradient scaler looking for its scale.
             self._start()
-        self._leader = optimizer
+        self._leader, self._passes.only = optimizer, ""
         return True
 
     def _end_step(self) -> None:
         if self._passes.count and self._history.wants(self.steps):
             self._keep()
-        if self._passes.count or self._passes.ran:
-            self._passes.clear()
-        self.steps += 1
-        self._told, self._early = self._early, math.nan
-        if self._leader is None or self._history.wants(self.steps):
+        # Without an optimizer it is noticed at its backward pass that a step has begun, and by
+        # then its forward pass has run: the step after this one has to be read, too.
+        coming = self.steps + (2 if self._leader is None else 1)
+        wanted = self._history.wants(coming)
+        if self._leader is None:
+            self._passes.only = "" if wanted else next(reversed(self._passes.signal), "")
+        elif wanted:
             self._passes.open()
         else:
             self._passes.close()
+        self._passes.clear()
+        self.steps += 1
+        self._told, self._early = self._early, math.nan
 
     def _keep(self) -> None:
         """Keep what was read as the step that is ending."""
@@ -199,6 +206,7 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
         May be called in every step; it is kept for those that are. Called twice in a step, it
         keeps the later one.
         """
+        value = value.detach() if isinstance(value, Tensor) else value
         passes = self._passes
         if not (self._history.wants(self.steps) and (passes.ran or passes.count)):
             self._history.tell(self.steps - 1, value)

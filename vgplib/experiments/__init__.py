@@ -14,11 +14,16 @@ from vgplib.engine.experiment import EXPERIMENTS, Experiment, Settings, experime
 from vgplib.experiments import (
     backprop_by_hand,
     chain,
+    dead_units,
     descent,
     error_signal,
+    freeze_test,
     number_formats,
     through_time,
+    try_a_remedy,
     two_gradients,
+    update_ratio,
+    what_ails_it,
 )
 from vgplib.experiments.view import Readout, View
 
@@ -35,6 +40,11 @@ for _module in (
     two_gradients,
     through_time,
     number_formats,
+    update_ratio,
+    freeze_test,
+    dead_units,
+    what_ails_it,
+    try_a_remedy,
 ):
     _engine.register(_module.EXPERIMENT)
 

@@ -1,6 +1,6 @@
 """Dead units: ReLU units that give 0 for every image, so that no gradient reaches their weights.
 
-Protocol: the digits, three hidden layers 64 wide, He's weights, batches of 64, momentum 0.9, 150
+Protocol: the digits, three hidden layers 64 wide, He's weights, batches of 64, momentum 0.9, 100
 steps, float64; all hidden biases start at one value.
 """
 
@@ -20,7 +20,7 @@ from vgplib.networks.feedforward import FeedForward
 if TYPE_CHECKING:
     import xarray as xr
 
-WIDTH, DEPTH, STEPS, EVERY = 64, 3, 150, 10
+WIDTH, DEPTH, STEPS, EVERY = 64, 3, 100, 10
 MOST, MANY = 0.5, 0.2  # of a layer's units: the course calls it sick from a half on
 
 

@@ -158,7 +158,8 @@ EXPERIMENT = Experiment(
             {"sigmoid": "sigmoid, Xavier", "tanh": "tanh, Xavier", "relu": "ReLU, He"},
         ),
         Slider("depth", "Hidden layers", (2, 3, 4, 5), 1, whole=True),
-        Slider("steps", "Steps of training", (30, 100, 300), 10, whole=True),
+        # A step as long as the slider: no values in between, for which PyTorch would take too long.
+        Slider("steps", "Steps of training", (30, 100, 300), 300, whole=True),
     ),
     start={"activation": "relu", "depth": 5, "steps": 300},
     run=run,

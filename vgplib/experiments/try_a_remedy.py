@@ -1,0 +1,87 @@
+"""Try a remedy: the ten runs of "What ails it?" again, each with a treatment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vgplib.engine.experiment import Choice, Experiment
+from vgplib.experiments.patients import EVERY, PATIENTS, STEPS, TREATMENTS, course
+from vgplib.experiments.reading import band, decades
+from vgplib.experiments.view import Axis, Readout, View
+from vgplib.numbers import figures
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+CURED, MATTERS = 0.8, 0.1  # test accuracy that the digits allow easily; points that are no chance
+
+
+def run(*, case: str, remedy: str, seed: int) -> xr.Dataset:
+    """One network as it came, and the same with the treatment."""
+    import xarray as xr
+
+    patient = PATIENTS[case]
+    before = course(patient, seed)
+    after = course(TREATMENTS[remedy][1](patient), seed)
+    return xr.Dataset(
+        {
+            "loss": (("treated", "step"), [before["loss"], after["loss"]]),
+            "accuracy": ("treated", [before["accuracy"][-1], after["accuracy"][-1]]),
+        },
+        coords={"treated": ["no", "yes"], "step": range(0, STEPS + 1, EVERY)},
+    )
+
+
+def view(data: xr.Dataset, *, case: str, remedy: str) -> View:
+    """The loss as it was and as it is with the remedy."""
+    del case
+    runs, steps = data["loss"].values, data["step"].values
+    untreated, treated = runs[:, 0], runs[:, 1]
+    ends = [float(np.median(part[:, -1])) for part in (untreated, treated)]
+    right = [float(v) for v in np.median(data["accuracy"].values, axis=0)]
+    series = [band("as it came", steps, untreated, role="second")]
+    if remedy != "nothing":
+        series.insert(0, band("with the remedy", steps, treated))
+    return View(
+        x=Axis("step", (0, STEPS), whole=True),
+        y=Axis("training loss", decades(runs), log=True),
+        series=tuple(series),
+        readouts=(
+            Readout("Loss at the end", f"{figures(ends[0])} → {figures(ends[1])}", ends[1]),
+            Readout("Test digits right", f"{right[0]:.0%} → {right[1]:.0%}", right[1]),
+            _verdict(*right, remedy),
+        ),
+    )
+
+
+def _verdict(before: float, after: float, remedy: str) -> Readout:
+    if remedy == "nothing":
+        return Readout("Verdict", "Choose a remedy")
+    if after < before - MATTERS:
+        return Readout("Verdict", "Makes it worse", tone="bad")
+    if before > CURED:
+        return Readout("Verdict", "There was nothing to cure", tone="plain")
+    if after > CURED:
+        return Readout("Verdict", "Cures it", tone="good")
+    if after > before + MATTERS:
+        return Readout("Verdict", "Helps in part", tone="warn")
+    return Readout("Verdict", "Changes nothing", tone="bad")
+
+
+EXPERIMENT = Experiment(
+    name="try-a-remedy",
+    title="Try a remedy",
+    controls=(
+        Choice("case", "Run", {name: name for name in PATIENTS}),
+        Choice("remedy", "Remedy", {name: label for name, (label, _) in TREATMENTS.items()}),
+    ),
+    start={"case": "A", "remedy": "nothing"},
+    run=run,
+    view=view,
+    caption=(
+        "The ten runs of the experiment above, 150 steps from the same weights and batches. Lines: "
+        "median of 5 seeds; bands: their range. A loss that is not finite stands at the top."
+    ),
+)

@@ -1,0 +1,296 @@
+"""What ails it? Ten unlabelled runs, their evidence, and what it says to each diagnosis.
+
+The run alone is trained; which evidence is shown, and which diagnosis is judged, are views of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vgplib.engine.experiment import Batch, Choice, Experiment, Settings
+from vgplib.experiments.patients import EVERY, PATIENTS, STEPS, course
+from vgplib.experiments.reading import EXPLODED, VANISHED, band, decades
+from vgplib.experiments.view import Axis, Readout, Series, View
+from vgplib.numbers import figures
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+GUESSING = float(np.log(10))
+LEAP, CREEP = 1e-1, 1e-5  # of one step, relative to the weights: too large, and too small to see
+
+NAMES = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "signal": "error signal",
+    "update": "updates",
+    "flat": "units",
+}
+
+TRUTH = {
+    "A": "vanishing",
+    "B": "rate_low",
+    "C": "healthy",
+    "D": "dead",
+    "E": "labels",
+    "F": "exploding",
+    "G": "converged",
+    "H": "vanishing",
+    "I": "saturation",
+    "J": "rate_high",
+}
+
+
+def run(*, case: str, evidence: str, diagnosis: str, seed: int) -> xr.Dataset:
+    """Train one of the ten networks, and watch it."""
+    del evidence, diagnosis  # the view's
+    return _dataset([course(PATIENTS[case], seed)]).isel(run=0)
+
+
+def run_many(settings: list[Settings], seeds: list[int]) -> xr.Dataset:
+    """Many runs of one case, each seed trained once."""
+    case = settings[0]["case"]
+    courses = {seed: course(PATIENTS[case], seed) for seed in sorted(set(seeds))}
+    return _dataset([courses[seed] for seed in seeds])
+
+
+def _dataset(courses: list[dict[str, Any]]) -> xr.Dataset:
+    import xarray as xr
+
+    dims = {
+        "loss": ("step",),
+        "train_accuracy": ("step",),
+        "accuracy": ("step",),
+        "signal": ("when", "place"),
+        "update": ("when", "place"),
+        "flat": ("when", "layer"),
+    }
+    columns = {name: np.array([c[name] for c in courses]) for name in dims}
+    return xr.Dataset(
+        {name: (("run", *dims[name]), columns[name]) for name in dims},
+        coords={
+            "step": range(0, STEPS + 1, EVERY),
+            "when": ["start", "end"],
+            "place": range(1, columns["signal"].shape[2] + 1),
+            "layer": range(1, columns["flat"].shape[2] + 1),
+        },
+    )
+
+
+class Evidence:
+    """The medians over the seeds that a diagnosis is judged by."""
+
+    def __init__(self, data: xr.Dataset, case: str) -> None:
+        """Read them off the runs of one case."""
+        self.loss = np.median(data["loss"].values, axis=0)
+        self.train = float(np.median(data["train_accuracy"].values[:, -1]))
+        self.test = float(np.median(data["accuracy"].values[:, -1]))
+        self.signal = np.median(data["signal"].values[:, 0, :-1], axis=0)
+        self.update = np.median(data["update"].values[:, 0], axis=0)
+        self.flat = float(np.median(data["flat"].values[:, 0].max(axis=1)))
+        self.relu = PATIENTS[case].activation == "relu"
+
+    @property
+    def ratio(self) -> float:
+        """The error signal of layer 1 over that of the last hidden layer, at the start."""
+        return float(self.signal[0] / self.signal[-1]) if self.signal[-1] else float("nan")
+
+
+Judged = tuple[bool, str]
+
+
+def _vanishing(e: Evidence) -> Judged:
+    if not e.signal.any():
+        return False, "signal 0 in every hidden layer: it does not fade, it is cut"
+    return (
+        e.ratio < VANISHED,
+        f"layer 1 starts with {figures(e.ratio)} times the last layer's signal",
+    )
+
+
+def _exploding(e: Evidence) -> Judged:
+    if not e.signal.any():
+        return False, "there is no signal that could grow"
+    return (
+        e.ratio > EXPLODED,
+        f"layer 1 starts with {figures(e.ratio)} times the last layer's signal",
+    )
+
+
+def _dead(e: Evidence) -> Judged:
+    if not e.relu:
+        return False, "no unit gives 0 for every image"
+    return e.flat >= 0.5, f"{e.flat:.0%} of a layer give 0 for every image"
+
+
+def _saturation(e: Evidence) -> Judged:
+    if e.relu:
+        return False, "its units are not of the kind that saturates"
+    return e.flat >= 0.5, f"{e.flat:.0%} of a layer start in the flat part"
+
+
+def _rate_low(e: Evidence) -> Judged:
+    most = float(e.update.max())
+    if e.loss[0] < 0.05:
+        return False, f"steps are small since the loss is: {figures(e.loss[0], 1)}"
+    if not most:
+        return False, "the updates are exactly 0; any rate times 0 is 0"
+    return most < CREEP, f"the fastest layer changes by {figures(most, 1)} in a step"
+
+
+def _rate_high(e: Evidence) -> Judged:
+    most = float(e.update.max())
+    if e.ratio > EXPLODED:
+        return False, "leaps in the first layers come from their signal"
+    if most > LEAP:
+        return True, f"a level signal, and a step of {figures(most, 1)} times the weights"
+    return False, f"no layer changes by more than {figures(most, 1)} in a step"
+
+
+def _converged(e: Evidence) -> Judged:
+    return bool(e.loss[0] < 0.05), f"the loss starts at {figures(float(e.loss[0]))}"
+
+
+def _labels(e: Evidence) -> Judged:
+    said = f"{e.train:.0%} of the training labels, {e.test:.0%} of the test labels"
+    return e.train > 0.15 and e.test < 0.15, said
+
+
+def _healthy(e: Evidence) -> Judged:
+    learns = e.loss[-1] < 0.5 * e.loss[0]
+    return bool(learns and e.test > 0.8 and e.loss[0] > 0.05), (
+        f"the loss goes from {figures(float(e.loss[0]))} to {figures(float(e.loss[-1]))}"
+    )
+
+
+# Name -> what the reader sees, and the test of the evidence that speaks for or against it.
+DIAGNOSES: dict[str, tuple[str, Callable[[Evidence], Judged]]] = {
+    "vanishing": ("vanishing", _vanishing),
+    "exploding": ("exploding", _exploding),
+    "dead": ("dead units", _dead),
+    "saturation": ("saturation", _saturation),
+    "rate_low": ("learning rate too low", _rate_low),
+    "rate_high": ("learning rate too high", _rate_high),
+    "labels": ("broken labels", _labels),
+    "converged": ("converged", _converged),
+    "healthy": ("healthy, still learning", _healthy),
+}
+
+
+def view(data: xr.Dataset, *, case: str, evidence: str, diagnosis: str) -> View:
+    """One kind of evidence, and what all of it says to the diagnosis."""
+    x, y, series, first = _CHARTS[evidence](data)
+    if diagnosis == "none":
+        said = Readout("The evidence says", "nothing yet")
+        verdict = Readout("Verdict", "Choose a diagnosis")
+    else:
+        fits, words = DIAGNOSES[diagnosis][1](Evidence(data, case))
+        tone = "good" if fits else "bad"
+        said = Readout("The evidence says", f"{'For' if fits else 'Against'}: {words}", tone=tone)
+        right = diagnosis == TRUTH[case]
+        verdict = Readout("Verdict", "That is it" if right else "That is not it", tone=tone)
+    return View(x=x, y=y, series=series, readouts=(first, said, verdict))
+
+
+Chart = tuple[Axis, Axis, tuple[Series, ...], Readout]
+
+
+def _loss(data: xr.Dataset) -> Chart:
+    runs = data["loss"].values
+    start, end = (float(v) for v in np.median(runs[:, [0, -1]], axis=0))
+    guess = Series("guessing (ln 10)", [0, STEPS], [GUESSING, GUESSING], role="theory")
+    return (
+        Axis("step", (0, STEPS), whole=True),
+        Axis("training loss", decades(runs, np.array([GUESSING])), log=True),
+        (band("training loss", data["step"].values, runs), guess),
+        Readout("Training loss", f"{figures(start)} → {figures(end)}", end),
+    )
+
+
+def _accuracy(data: xr.Dataset) -> Chart:
+    train, test = data["train_accuracy"].values, data["accuracy"].values
+    ends = [float(np.median(runs[:, -1])) for runs in (train, test)]
+    steps = data["step"].values
+    return (
+        Axis("step", (0, STEPS), whole=True),
+        Axis("share of right answers", (0, 1)),
+        (band("training digits", steps, train), band("test digits", steps, test, role="second")),
+        Readout("Right, training and test", f"{ends[0]:.0%}, {ends[1]:.0%}", ends[1]),
+    )
+
+
+def _signal(data: xr.Dataset) -> Chart:
+    start = np.median(data["signal"].values[:, 0, :-1], axis=0)
+    text = figures(float(start[0] / start[-1])) if start[-1] else "0 in both"
+    return _profile(data, "signal", "error signal", Readout("Layer 1 vs last hidden, start", text))
+
+
+def _update(data: xr.Dataset) -> Chart:
+    first = float(np.median(data["update"].values[:, 0, 0]))
+    said = Readout("Layer 1 changes in the first step by", figures(first), first)
+    return _profile(data, "update", "change in one step, relative to the weights", said)
+
+
+def _profile(data: xr.Dataset, name: str, label: str, said: Readout) -> Chart:
+    places, runs = data["place"].values, data[name].values
+    return (
+        Axis("layer (the last is the read-out)", (1, len(places)), whole=True),
+        Axis(label, decades(runs), log=True, floor="0"),
+        (
+            band("at the start", places, runs[:, 0]),
+            band("after 150 steps", places, runs[:, 1], role="second"),
+        ),
+        said,
+    )
+
+
+def _flat(data: xr.Dataset) -> Chart:
+    layers, runs = data["layer"].values, data["flat"].values
+    worst = float(np.median(runs[:, 0].max(axis=1)))
+    return (
+        Axis("hidden layer", (1, len(layers)), whole=True),
+        Axis("share dead (ReLU) or saturated (others)", (0, 1)),
+        (
+            band("at the start", layers, runs[:, 0]),
+            band("after 150 steps", layers, runs[:, 1], role="second"),
+        ),
+        Readout("Worst layer, at the start", f"{worst:.0%}", worst),
+    )
+
+
+_CHARTS: dict[str, Callable[[xr.Dataset], Chart]] = {
+    "loss": _loss,
+    "accuracy": _accuracy,
+    "signal": _signal,
+    "update": _update,
+    "flat": _flat,
+}
+
+EXPERIMENT = Experiment(
+    name="what-ails-it",
+    title="What ails it?",
+    controls=(
+        Choice("case", "Run", {name: name for name in PATIENTS}),
+        Choice("evidence", "Evidence", NAMES),
+        Choice(
+            "diagnosis",
+            "Your diagnosis",
+            {"none": "none yet"} | {name: label for name, (label, _) in DIAGNOSES.items()},
+        ),
+    ),
+    start={"case": "A", "evidence": "loss", "diagnosis": "none"},
+    run=run,
+    batch=Batch(
+        run=run_many,
+        group=lambda settings: settings["case"],
+        nbytes=lambda settings: 50_000_000,  # the images in float64, and one network on all of them
+    ),
+    view=view,
+    caption=(
+        "Ten networks on the digits, 150 steps each, recorded before the first step and at the "
+        "end. Lines: median of 5 seeds; bands: their range; dashed: guessing."
+    ),
+)
