@@ -54,7 +54,9 @@ def _lightning() -> type:
     package = _imported(_LIGHTNING, "Lightning", "lightning")
 
     class LightningWatch(_Watching, package.Callback):  # type: ignore[name-defined, misc]
-        """Watch what Lightning's Trainer trains::
+        """Watch what Lightning's Trainer trains.
+
+        Give it to the Trainer, and ask it afterwards::
 
             watching = LightningWatch(every=10)
             Trainer(callbacks=[watching]).fit(module, data)
@@ -90,7 +92,9 @@ def _trainer() -> type:
     package = _imported(("transformers",), "The Hugging Face Trainer", "transformers")
 
     class TrainerWatch(_Watching, package.TrainerCallback):  # type: ignore[name-defined, misc]
-        """Watch what the Hugging Face Trainer trains::
+        """Watch what the Hugging Face Trainer trains.
+
+        Give it to the Trainer, and ask it afterwards::
 
             watching = TrainerWatch(every=10)
             Trainer(model, arguments, callbacks=[watching], ...).train()

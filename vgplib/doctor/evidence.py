@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from vgplib.doctor.look import Looks, twins
 from vgplib.doctor.overflow import first_overflow
+from vgplib.doctor.steps import Trial, changed_nothing, train, untrained_loss, went_up
 from vgplib.doctor.visit import Visit
 from vgplib.measures.layers import NotConnected, observe
 from vgplib.measures.preserve import left_as_they_were
@@ -52,19 +52,6 @@ class Pass:
 
 
 @dataclass
-class Trial:
-    """Some training steps on a copy.
-
-    Attributes:
-        losses: Before each step, and after the last; ends early at the first that is not finite.
-        updates: Norm of the first step's change of each weight over that of the weight.
-    """
-
-    losses: list[float]
-    updates: dict[str, float]
-
-
-@dataclass
 class Evidence:
     """All that the rules may look at.
 
@@ -81,6 +68,7 @@ class Evidence:
         trial: Steps of the caller's optimizer, if there is one.
         slower: The same at a hundredth of the rate, if the loss went up.
         faster: The same at a higher rate, if next to nothing changed.
+        untrained: The loss with each weight's entries shuffled, if next to nothing changed.
         adds: How many places of the graph add up two paths, as skip connections do.
         notes: What could not be tried, and why.
     """
@@ -95,6 +83,7 @@ class Evidence:
     trial: Trial | None = None
     slower: Trial | None = None
     faster: Trial | None = None
+    untrained: float = math.nan
     adds: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -135,7 +124,7 @@ def gather(visit: Visit) -> Evidence:
     if any(state.startswith("none (un") for state in found.first.states.values()):
         found.drawn = _drawn(model, loss)
     if any(look.dtype == torch.float16 for look in found.first.looks.layers.values()):
-        found.rescaled = _run(model, _scaled_up(loss, found.first))[0]
+        found.rescaled = _rescaled(model, loss)
     del model
     if visit.optimizer is not None:
         _try_steps(found)
@@ -233,16 +222,13 @@ def _scale(parameter: Tensor) -> float:
     return max(size, 0.1 * usual)
 
 
-def _scaled_up(loss: Callable, seen: Pass) -> Callable:
-    """The loss times a power of two that brings its gradients well into float16."""
-    norms = [p.gradient_norm for p in seen.parameters if math.isfinite(p.gradient_norm)]
-    signals = [y.signal for y in seen.layers if math.isfinite(y.signal)]
-    largest = max([*norms, *signals, 2.0**-24])
-    factor = 2.0 ** max(0, min(24, math.floor(math.log2(1024 / largest))))
-    return lambda model: loss(model).float() * factor
-
-
-# Training
+def _rescaled(model: nn.Module, loss: Callable) -> Pass | None:
+    """A pass with the loss times the largest power of two for which all stays in float16."""
+    for power in range(24, 0, -3):
+        seen = _run(model, lambda model, factor=2.0**power: loss(model).float() * factor)[0]
+        if not seen.data.attrs["first_non_finite"]:
+            return seen
+    return None
 
 
 def _try_steps(found: Evidence) -> None:
@@ -251,76 +237,16 @@ def _try_steps(found: Evidence) -> None:
     if _multiplications(found.first.layers) <= _CHEAP:  # type: ignore[union-attr]
         count *= _MORE
     try:
-        found.trial = trial = _train(visit, count, 1.0)
+        found.trial = trial = train(visit, count, 1.0)
         if went_up(trial):
-            found.slower = _train(visit, count, 0.01)
+            found.slower = train(visit, count, 0.01)
         elif changed_nothing(trial):
             largest = max(trial.updates.values(), default=0.0)
-            found.faster = _train(visit, count, min(1e-2 / max(largest, 1e-12), 1e8))
+            found.faster = train(visit, count, min(1e-2 / max(largest, 1e-12), 1e8))
+            found.untrained = untrained_loss(visit)
     except Exception as problem:
         found.notes.append(f"no steps of the optimizer: {type(problem).__name__}: {problem}")
 
 
 def _multiplications(layers: list[Layer]) -> int:
     return sum(y.entries * (w.numel() // max(w.shape[0], 1)) for y in layers for w in y.weights[:1])
-
-
-def went_up(trial: Trial) -> bool:
-    """Whether the loss stands clearly higher at the end than at the start, or is no number."""
-    start, end = trial.losses[0], trial.losses[-3:]
-    if not all(map(math.isfinite, end)):
-        return True
-    return min(end) > start + 0.1 * abs(start)
-
-
-def changed_nothing(trial: Trial) -> bool:
-    """Whether no weight changed by more than three millionths in the first step."""
-    return bool(trial.updates) and max(trial.updates.values()) < 3e-6
-
-
-def _train(visit: Visit, steps: int, faster: float) -> Trial:
-    model, loss, optimizer = visit.fresh()
-    for group in optimizer.param_groups:  # type: ignore[union-attr]
-        group["lr"] = group["lr"] * faster
-    wanted = [p for p in model.parameters() if p.requires_grad]
-    losses: list[float] = []
-    updates: dict[str, float] = {}
-    with _as_before(model), torch.enable_grad():
-        for step in range(steps):
-            before = (
-                {n: p.detach().clone() for n, p in model.named_parameters() if p.dim() > 1}
-                if step == 0
-                else {}
-            )
-
-            def closure() -> Tensor:
-                optimizer.zero_grad()  # type: ignore[union-attr]
-                value = loss(model)
-                value.backward(inputs=wanted)
-                return value
-
-            # One that searches along a line calls it itself, several times.
-            needs_closure = isinstance(optimizer, torch.optim.LBFGS)
-            value = optimizer.step(closure) if needs_closure else closure()  # type: ignore[union-attr]
-            losses.append(float(value.detach()))
-            if not math.isfinite(losses[-1]):
-                return Trial(losses, updates)
-            if not needs_closure:
-                optimizer.step()  # type: ignore[union-attr]
-            for name, parameter in model.named_parameters():
-                if name in before:
-                    size = torch.linalg.vector_norm(before[name].double()).item()
-                    change = (parameter.detach() - before[name]).double()
-                    if size and parameter.requires_grad:
-                        updates[name] = torch.linalg.vector_norm(change).item() / size
-        with torch.no_grad():
-            losses.append(float(loss(model)))
-    return Trial(losses, updates)
-
-
-@contextmanager
-def _as_before(model: nn.Module) -> Iterator[None]:
-    """Keep the random states; the model itself is a copy that may change."""
-    modules: list[Any] = list(model.modules())
-    with left_as_they_were(modules):
-        yield

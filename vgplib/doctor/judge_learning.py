@@ -7,7 +7,8 @@ import math
 import torch
 
 from vgplib.doctor.diagnosis import Finding
-from vgplib.doctor.evidence import Evidence, changed_nothing, went_up
+from vgplib.doctor.evidence import Evidence
+from vgplib.doctor.steps import changed_nothing, went_up
 
 
 def fp16_overflow(evidence: Evidence, threshold: float) -> Finding | None:
@@ -45,6 +46,8 @@ def lr_too_high(evidence: Evidence, threshold: float) -> Finding | None:
     trial, slower = evidence.trial, evidence.slower
     if trial is None or slower is None or not went_up(trial) or went_up(slower):
         return None
+    if trial.losses[-1] <= slower.losses[-1]:
+        return None  # a jump that paid off
     numbers = {
         "loss before": trial.losses[0],
         "loss after": trial.losses[-1],
@@ -64,6 +67,8 @@ def lr_too_low(evidence: Evidence, threshold: float) -> Finding | None:
         return None  # a schedule is warming up
     start, end, better = trial.losses[0], trial.losses[-1], faster.losses[-1]
     gained = start - better
+    if abs(start) < 1e-3 * abs(evidence.untrained):
+        return None  # it has converged
     if not math.isfinite(better) or gained <= 0.02 * abs(start) or start - end > 0.3 * gained:
         return None
     largest = max(trial.updates.values())

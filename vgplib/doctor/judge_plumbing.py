@@ -77,54 +77,65 @@ def _module_of(parameter: str) -> str:
 
 def frozen(evidence: Evidence, threshold: float) -> Finding | None:
     """Parameters that may not learn although that was evidently wanted."""
-    model, optimizer = evidence.visit.model, evidence.visit.optimizer
-    named = [(n, p) for n, p in model.named_parameters() if p.is_floating_point()]
-    off = [n for n, p in named if not p.requires_grad]
-    if not off:
-        return None
-    if len(off) == len(named):
-        where = off
-    elif optimizer is not None:
-        where = [n for n in off if evidence.wanted(n)]
-        if len(where) == len(off) and _by_design(model, set(off)):
-            where = []  # handed over with all the rest, and a whole part of the model
-    else:
-        where = [] if _by_design(model, set(off)) else [n for n in off if _is_matrix(model, n)]
+    model = evidence.visit.model
+    named = {n: p for n, p in model.named_parameters() if p.is_floating_point()}
+    off = {n for n, p in named.items() if not p.requires_grad}
+    where = [n for n in named if n in off and named[n].dim() > 1]
+    if len(off) < len(named):
+        if any(_is_adapted(n, named) for n in where):
+            return None
+        if evidence.visit.optimizer is not None:
+            where = [n for n in where if evidence.wanted(n)]
+        elif off <= _parts_of_their_own(model, off):
+            return None
     if not where:
         return None
-    sizes = {n: p.numel() for n, p in named}
-    share = sum(sizes[n] for n in where) / sum(sizes.values())
-    numbers = {"frozen parameters": float(len(where)), "share of all entries": share}
+    share = sum(named[n].numel() for n in where) / sum(p.numel() for p in named.values())
+    numbers = {"frozen weights": float(len(where)), "share of all entries": share}
     severity = "critical" if len(off) == len(named) else "serious"
     return Finding("frozen", severity, tuple(where), "not trainable", numbers)
 
 
-def _is_matrix(model: nn.Module, name: str) -> bool:
-    return model.get_parameter(name).dim() > 1
+def _is_adapted(name: str, named: dict[str, nn.Parameter]) -> bool:
+    """Whether two thin trainable matrices, whose product has its shape, stand beside a weight."""
+    frozen = named[name]
+    if frozen.dim() != 2:
+        return False
+    # W and A may stand in one module, or W in a module inside of the one with A and B.
+    parts = name.split(".")[:-1]
+    homes = {".".join(parts[:i]) for i in range(max(len(parts) - 1, 0), len(parts) + 1)}
+    thin = [
+        p
+        for n, p in named.items()
+        if p.requires_grad
+        and p.dim() == 2
+        and min(p.shape) < min(frozen.shape)
+        and any(not home or n.startswith(f"{home}.") for home in homes)
+    ]
+    ends = sorted(frozen.shape)
+    return any(
+        a is not b and min(a.shape) == min(b.shape) and sorted([max(a.shape), max(b.shape)]) == ends
+        for a in thin
+        for b in thin
+    )
 
 
-def _by_design(model: nn.Module, off: set[str]) -> bool:
-    """Whether what is frozen is a part of its own, or has something trainable beside it.
+def _parts_of_their_own(model: nn.Module, off: set[str]) -> set[str]:
+    """Frozen parameters that are frozen by design, as far as one can tell.
 
-    A backbone is a module of modules that is frozen as a whole. Adapters, such as LoRA's, stand
-    in the same module as the weight that they adapt. Embeddings and norms are often kept.
+    A backbone is a module of modules that is frozen as a whole, and has no trained one of its
+    kind before it. Embeddings and norms are often kept, and so are a model's own tables.
     """
-    explained: set[str] = set()
+    explained = {n for n, _ in model.named_parameters(recurse=False)}
     for prefix, module in model.named_modules():
         inside = {f"{prefix}.{n}" if prefix else n for n, _ in module.named_parameters()}
-        matrices = {n for n in inside if _is_matrix(model, n)}
-        composite = len(matrices) > 1
-        if prefix and composite and inside <= off and not _has_trained_before(model, prefix, off):
-            explained |= inside
+        if not inside or not inside <= off:
+            continue
+        composite = sum(model.get_parameter(n).dim() > 1 for n in inside) > 1
         kept = isinstance(module, nn.Embedding | nn.modules.batchnorm._BatchNorm | nn.LayerNorm)
-        if kept and inside <= off:
+        if kept or (composite and not _has_trained_before(model, prefix, off)):
             explained |= inside
-        if composite and len(matrices) <= 4 and matrices & off and matrices - off and prefix:
-            small = sum(model.get_parameter(n).numel() for n in matrices - off)
-            if small < sum(model.get_parameter(n).numel() for n in matrices & off):
-                explained |= inside & off
-    direct = {n for n, _ in model.named_parameters(recurse=False)}
-    return off <= explained | direct
+    return explained
 
 
 def _has_trained_before(model: nn.Module, name: str, off: set[str]) -> bool:

@@ -31,6 +31,8 @@ class Passes:
         signal: Layer -> norm of dloss/dz over all of its runs, in the order of the forward pass.
         peak: Layer -> largest absolute entry of its output z.
         weight_grad: Layer -> norm of its weights' ``.grad`` at the end of the last pass.
+        not_finite: The layer where an Inf or NaN came up, and the cause, "" if it is not known;
+            None if all is finite. The layer is "" where it was the loss.
     """
 
     def __init__(self, model: nn.Module, begin: Callable[[], None]) -> None:
@@ -66,6 +68,7 @@ class Passes:
         self.signal: dict[str, float] = {}
         self.peak: dict[str, float] = {}
         self.weight_grad: dict[str, float] = {}
+        self.not_finite: tuple[str, str] | None = None
 
     def open(self) -> None:
         """Read what runs from now on.
@@ -98,32 +101,6 @@ class Passes:
                 if weight.grad is not None and not weight.grad.is_sparse:
                     return weight
         return None
-
-    def first_not_finite(self) -> tuple[str, str] | None:
-        """The layer where an Inf or NaN came up, and the cause if it is known.
-
-        Returns:
-            None if all is finite. The layer is "" where everything is finite up to the loss, and
-            nothing behind it.
-        """
-        for place, (name, value) in enumerate(self.peak.items()):
-            if not math.isfinite(value):
-                if not all(
-                    math.isfinite(v) for v in norms([w.detach() for w in self._weights[name]])
-                ):
-                    return name, "NaN in the weights"
-                return name, "NaN in the data" if place == 0 and math.isnan(value) else ""
-        wrong = [
-            name
-            for name in self.signal
-            if not (
-                math.isfinite(self.signal[name]) and math.isfinite(self.weight_grad.get(name, 0.0))
-            )
-        ]
-        if not wrong:
-            return None
-        from_loss = not math.isfinite(self.signal[next(reversed(self.signal))])
-        return ("", "") if from_loss else (wrong[-1], "singular derivative")
 
     def _ran(self, module: nn.Module, _inputs: tuple, out: Any) -> None:
         name = self._names.get(module)
@@ -183,6 +160,28 @@ class Passes:
         self.weight_grad = {}
         for (name, _), value in zip(graded, norms([g for _, g in graded]), strict=True):
             self.weight_grad[name] = math.hypot(self.weight_grad.get(name, 0.0), value)
+        # Now, since the optimizer will carry it into all weights.
+        self.not_finite = self.not_finite or self._first_not_finite()
+
+    def _first_not_finite(self) -> tuple[str, str] | None:
+        for place, (name, value) in enumerate(self.peak.items()):
+            if not math.isfinite(value):
+                if not all(
+                    math.isfinite(v) for v in norms([w.detach() for w in self._weights[name]])
+                ):
+                    return name, "NaN in the weights"
+                return name, "NaN in the data" if place == 0 and math.isnan(value) else ""
+        wrong = [
+            name
+            for name in self.signal
+            if not (
+                math.isfinite(self.signal[name]) and math.isfinite(self.weight_grad.get(name, 0.0))
+            )
+        ]
+        if not wrong:
+            return None
+        from_loss = not math.isfinite(self.signal[next(reversed(self.signal))])
+        return ("", "") if from_loss else (wrong[-1], "singular derivative")
 
 
 def joined(order: list[str], names: list[str]) -> list[str]:

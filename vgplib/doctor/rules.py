@@ -189,7 +189,7 @@ _FOLLOWS: dict[str, tuple[str, ...]] = {
     "fp16_underflow": ("zero_gradient",),
     "exploding": ("lr_too_high",),
     "forward_exploding": ("lr_too_high",),
-    "temporal_exploding": ("lr_too_high",),
+    "temporal_exploding": ("exploding", "lr_too_high"),
 }
 
 

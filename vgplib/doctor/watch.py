@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
                 )
         self._passes = Passes(model, self._pass_begins)
         self._owned = {id(p) for p in model.parameters()}
-        self._leader: Optimizer | None = None
+        self._leader: weakref.ref[Optimizer] | None = None
         self._others: list[Optimizer] = []
         self._handle: RemovableHandle | None = None
         self._start()
@@ -128,7 +129,7 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
                 passes.clear()
 
     def _optimizer_stepped(self, optimizer: Optimizer, _args: tuple, _kwargs: dict) -> None:
-        if optimizer is not self._leader and not self._leads(optimizer):
+        if (not self._leader or self._leader() is not optimizer) and not self._leads(optimizer):
             return
         self._others.clear()
         if not self._history.wants(self.steps):
@@ -138,18 +139,19 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
     def _leads(self, optimizer: Optimizer) -> bool:
         """Whether it is from now on this optimizer whose steps count.
 
-        One does: two that take turns, or one inside another, make one step together. If it stops
-        stepping while another goes on, that one takes its place.
+        One does: two that take turns, or one inside another, make one step together. If it is
+        gone, or stops stepping while another goes on, that one takes its place.
         """
         if not any(id(p) in self._owned for g in optimizer.param_groups for p in g["params"]):
             return False
-        if self._leader is not None and not any(o is optimizer for o in self._others):
+        leader = self._leader and self._leader()
+        if leader is not None and not any(other is optimizer for other in self._others):
             self._others.append(optimizer)
             return False
         if self._leader is None and self.steps:
             # Passes before the first real step: a gradient scaler looking for its scale.
             self._start()
-        self._leader, self._passes.only = optimizer, ""
+        self._leader, self._passes.only = weakref.ref(optimizer), ""
         return True
 
     def _end_step(self) -> None:
@@ -173,10 +175,8 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
         """Keep what was read as the step that is ending."""
         passes, step = self._passes, self.steps
         self._read_pulses()
-        if self._not_finite is None:
-            found = passes.first_not_finite()
-            if found is not None:
-                self._not_finite = (step, *found)
+        if self._not_finite is None and passes.not_finite is not None:
+            self._not_finite = (step, *passes.not_finite)
         if self._probe is None:
             self._probe = passes.front()
         self._history.add(step, passes, self._told)
@@ -208,12 +208,15 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
         """
         value = value.detach() if isinstance(value, Tensor) else value
         passes = self._passes
-        if not (self._history.wants(self.steps) and (passes.ran or passes.count)):
-            self._history.tell(self.steps - 1, value)
-        elif passes.ran and passes.count and self._leader is None:
-            self._early = float(value)  # the next forward pass has run
-        else:
+        if self._leader is None:
+            if passes.ran and passes.count:  # the next forward pass has run
+                self._early = float(value)
+            else:
+                self._told = float(value)
+        elif self._history.wants(self.steps) and (passes.ran or passes.count):
             self._told = float(value)
+        else:
+            self._history.tell(self.steps - 1, value)
 
     def dataset(self) -> xr.Dataset:
         """What was seen so far.

@@ -10,12 +10,13 @@ from tests.doctor.unseen import (  # noqa: F401  (importing a group registers it
     healthy_training,
     healthy_transformers,
     healthy_vision,
-    sick_depth,
+    sick_exploding,
     sick_numbers,
     sick_plumbing,
     sick_steps,
     sick_time,
     sick_units,
+    sick_vanishing,
 )
 from tests.doctor.unseen.registry import ALL
 

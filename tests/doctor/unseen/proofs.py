@@ -141,6 +141,7 @@ SLOPES = {  # from the output, relative to the largest slope
     "sigmoid": lambda y: 4 * y * (1 - y),
     "softmax": lambda y: 4 * y.amax(-1) * (1 - y.amax(-1)),
     "hardtanh": lambda y: (y.abs() < 1).double(),
+    "clamp": lambda y: (y.abs() < 1).double(),  # of a clamp to [-1, 1]
 }
 
 
@@ -149,7 +150,9 @@ def saturated(name, share=0.5, calls=slice(None)):
 
     def check(model, loss, optimizer):
         seen = outputs(model, loss, name)[calls]
-        return max((SLOPES[name](o.detach().double()) < 0.05).double().mean() for o in seen) >= share
+        return (
+            max((SLOPES[name](o.detach().double()) < 0.05).double().mean() for o in seen) >= share
+        )
 
     return check
 
@@ -184,7 +187,9 @@ def locked(*names):
     """These parameters are not trainable (and the optimizer has them, if there is one)."""
 
     def check(model, loss, optimizer):
-        held = [p for group in optimizer.param_groups for p in group["params"]] if optimizer else None
+        held = (
+            [p for group in optimizer.param_groups for p in group["params"]] if optimizer else None
+        )
         wanted = [model.get_parameter(name) for name in names]
         return all(
             not p.requires_grad and (held is None or any(p is h for h in held)) for p in wanted
@@ -216,12 +221,16 @@ def spread(x):
     return ((flat - flat.mean(0)).norm() / flat.norm()).item()
 
 
-def collapsed(*names, last=-2, below=1e-3):
-    """All vectors of the last hidden output are one, although the first output's are not."""
+def collapsed(*names, last=-2, per_sample=False, below=1e-3):
+    """All vectors of the last hidden output are one, although the first output's are not.
+
+    A vector is the last dimension, or all of a sample.
+    """
 
     def check(model, loss, optimizer):
         seen = outputs(model, loss, *names)
-        return spread(seen[last]) <= below and spread(seen[0]) >= 0.03
+        first, end = (out.flatten(1) if per_sample else out for out in (seen[0], seen[last]))
+        return spread(end) <= below and spread(first) >= 0.03
 
     return check
 
@@ -238,46 +247,49 @@ def underflows(model, loss, optimizer, share=0.1, scale=2.0**14):
 
 def overflows(model, loss, optimizer):
     """Not finite as it is, finite when the whole model computes in float32."""
-    return not_finite(model, loss, None) and not not_finite(copy.deepcopy(model).float(), loss, None)
+    return not_finite(model, loss, None) and not not_finite(
+        copy.deepcopy(model).float(), loss, None
+    )
 
 
-def train(model, loss, optimizer, steps):
-    """The losses before each of the steps and after the last."""
-    values = []
-    for _ in range(steps):
-        values.append(backward(model, loss).item())
-        optimizer.step()
-    return [*values, loss(model).item()]
+def output_overflows(name):
+    """A float16 output is infinite, and its inputs are not."""
 
-
-def twin(model, optimizer, factor):
-    """An independent copy of both, with the learning rate multiplied."""
-    model, optimizer = copy.deepcopy((model, optimizer))
-    for group in optimizer.param_groups:
-        group["lr"] *= factor
-    return model, optimizer
-
-
-def rate_too_high(steps=5, factor=1e-3):
     def check(model, loss, optimizer):
-        slow, slow_optimizer = twin(model, optimizer, factor)
-        calm = train(slow, loss, slow_optimizer, 20)
-        wild = train(model, loss, optimizer, steps)
-        return calm[-1] < calm[0] and not wild[-1] <= 1.1 * wild[0]
+        with Recorder(name) as recorder:
+            loss(model)
+        return any(
+            out.dtype == torch.float16 and args[0].isfinite().all() and out.isinf().any()
+            for args, out in recorder.seen
+        )
 
     return check
 
 
-def rate_too_low(factor, steps=5):
-    """No weight moves by 10⁻⁶ of itself; multiplied by the factor, the rate learns."""
+def signal_keeps(*names, first=0, last=-1, within=30.0):
+    """The error signal at both ends is about as large."""
 
     def check(model, loss, optimizer):
-        before = [p.detach().clone() for p in model.parameters()]
-        quick, fast = twin(model, optimizer, factor)
-        learned = train(quick, loss, fast, 20)
+        seen = outputs(model, loss, *names)
+        ratio = norm(seen[first].grad) / norm(seen[last].grad)
+        return 1 / within < ratio < within
+
+    return check
+
+
+def time_keeps(layer, within=100.0):
+    def check(model, loss, optimizer):
+        steps = time_profile(model, loss, layer)
+        return 1 / within < steps[0] / steps[-1] < within
+
+    return check
+
+
+def settled(below):
+    """Nothing is left to learn: the gradient is this small in all."""
+
+    def check(model, loss, optimizer):
         backward(model, loss)
-        optimizer.step()
-        moves = [norm(p - b) / norm(b) for p, b in zip(model.parameters(), before, strict=True)]
-        return max(moves) < 1e-6 and learned[-1] < 0.9 * learned[0]
+        return all(norm(p.grad) < below for p in model.parameters())
 
     return check

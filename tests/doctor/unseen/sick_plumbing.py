@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.unseen.proofs import locked, missing, zero
+from tests.doctor.unseen.proofs import locked, missing, saturated, zero
 from tests.doctor.unseen.registry import case
 
 
@@ -64,6 +64,8 @@ def sign_without_straight_through():
 @case(
     "zero_gradient",
     zero("mean.weight", "hidden.weight"),
+    saturated("clamp"),
+    also=("saturation",),
     about="an actor whose actions are clipped to [-1, 1] and lie at 2 or more everywhere",
 )
 def clamped_actor():

@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.unseen.proofs import copies, rate_too_high, rate_too_low
+from tests.doctor.unseen.proofs import copies
 from tests.doctor.unseen.registry import case
+from tests.doctor.unseen.training import rate_too_high, rate_too_low
 
 
 @case(
@@ -104,15 +105,13 @@ def timid_sgd():
     x = torch.randn(16, 20, 3)
     y = x[..., 0] - x[..., 1]
     model = Series()
-    for p in model.parameters():
-        p.data += 0.01
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-9, nesterov=True, momentum=0.9)
     return model, lambda m: F.mse_loss(m(x), y), optimizer
 
 
 @case(
     "symmetry",
-    copies("layer1.weight", "layer2.weight"),
+    copies("layer1.weight"),
     about="XOR from a tutorial, all weights 0.5: the hidden units are one unit",
 )
 def xor_with_equal_weights():
@@ -129,8 +128,10 @@ def xor_with_equal_weights():
     x = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     y = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
     model = Xor()
-    return model, lambda m: F.binary_cross_entropy(m(x), y), torch.optim.SGD(
-        model.parameters(), lr=0.5
+    return (
+        model,
+        lambda m: F.binary_cross_entropy(m(x), y),
+        torch.optim.SGD(model.parameters(), lr=0.5),
     )
 
 
@@ -148,7 +149,7 @@ def mean_filters_everywhere():
             for conv in (self.conv1, self.conv2):
                 nn.init.constant_(conv.weight, 1 / conv.weight[0].numel())
                 nn.init.zeros_(conv.bias)
-            nn.init.ones_(self.fc.weight)
+            self.fc.weight.data = torch.randn(3, 1).repeat(1, 16)
 
         def forward(self, x):
             x = F.max_pool2d(F.leaky_relu(self.conv1(x)), 2)

@@ -9,6 +9,7 @@ from tests.doctor.unseen.proofs import (
     forward_grows,
     signal_falls,
     signal_grows,
+    silent,
     time_falls,
     time_grows,
 )
@@ -189,7 +190,9 @@ class SumAggregation(nn.Module):
     "forward_exploding",
     forward_grows("linear"),
     signal_grows("linear"),
-    also=("exploding",),
+    collapsed("linear"),
+    silent("relu"),
+    also=("exploding", "rank_collapse", "dead_relu"),
     about="sum aggregation on a complete graph of 120 nodes multiplies by 120 each round",
 )
 def gin_on_complete_graph():
@@ -200,7 +203,9 @@ def gin_on_complete_graph():
 
 @case(
     "forward_exploding",
-    forward_grows("layer_norm", "linear", first=1),
+    forward_grows("linear"),
+    signal_grows("linear", last=-2),
+    also=("exploding",),
     about="a mixer whose stream is never normalised inside; only a last norm hides its size",
 )
 def mixer_without_inner_norm():

@@ -8,6 +8,8 @@ from torch import nn
 from .case import healthy, sick
 from .material import Lambda, classify, convnet, fit, gain, he, images, initialise, mlp, pictures
 from .proofs import (
+    activations,
+    all_alike,
     all_of,
     dead,
     flat,
@@ -19,17 +21,27 @@ from .proofs import (
     zero_gradient,
 )
 
+# Nothing gets through the second layer, in either direction.
+NOTHING_PASSES = all_of(
+    dead("act2", (1, 1)),
+    zero_gradient("layer1.weight", "layer2.weight"),
+    signal("layer1", "head", (0, 0)),
+    activations("layer1", "layer3", (0, 0)),
+    all_alike("act2"),
+    stuck(),
+)
+
 
 @sick(
     "dead_relu",
     also={"zero_gradient", "vanishing", "forward_vanishing", "rank_collapse"},
     cause="bias",
-    prove=all_of(dead("act2", (1, 1)), zero_gradient("layer1.weight", "layer2.weight"), stuck()),
+    prove=NOTHING_PASSES,
 )
-def biases_of_minus_twenty():
-    """A bias of -20 in the second layer: no unit of it ever gives anything."""
+def biases_of_minus_fifty():
+    """A bias of -50 in the second layer: no unit of it ever gives anything."""
     net = mlp(3, nn.ReLU, he)
-    nn.init.constant_(net.layer2.bias, -20.0)
+    nn.init.constant_(net.layer2.bias, -50.0)
     return net, classify(*images()), None
 
 
@@ -52,10 +64,10 @@ def just_over_half_dead():
 
 
 @sick("dead_relu", cause="learning rate", prove=dead("act2", (0.5, 1)))
-def killed_by_three_large_steps():
-    """A learning rate of 3 was used for some steps, and has thrown the units out of reach."""
+def killed_by_large_steps():
+    """A learning rate of 2 was used for some steps, and has thrown the units out of reach."""
     net, loss = mlp(3, nn.ReLU, he), classify(*images())
-    optimizer = torch.optim.SGD(net.parameters(), lr=3.0)
+    optimizer = torch.optim.SGD(net.parameters(), lr=2.0)
     for _ in range(6):
         optimizer.zero_grad()
         loss(net).backward()
@@ -67,7 +79,7 @@ def killed_by_three_large_steps():
     "dead_relu",
     also={"zero_gradient", "vanishing", "forward_vanishing", "rank_collapse"},
     cause="initialisation too small",
-    prove=all_of(dead("act2", (1, 1)), zero_gradient("layer1.weight", "layer2.weight"), stuck()),
+    prove=NOTHING_PASSES,
 )
 def weights_below_zero():
     """Weights drawn from -0.1..0 instead of around 0: after a ReLU only negative sums are left."""
@@ -110,12 +122,12 @@ def raw_pixels_into_sigmoid():
 @sick(
     "saturation",
     cause="bias",
-    prove=flat("layer2", torch.tanh, (0.9, 1)),
+    prove=flat("layer2", torch.tanh, (0.6, 1)),
 )
 def tanh_pushed_aside():
-    """A bias of 6 pushes every unit of a tanh layer to its upper end."""
+    """A bias of 3 pushes most units of a tanh layer to its upper end."""
     net = mlp(3, nn.Tanh, gain(1.0))
-    nn.init.constant_(net.layer2.bias, 6.0)
+    nn.init.constant_(net.layer2.bias, 3.0)
     return net, classify(*images()), None
 
 

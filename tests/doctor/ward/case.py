@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+# Read when transformers is imported: models come from configurations, and nothing is fetched.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 CONDITIONS = frozenset(
     """vanishing exploding temporal_vanishing temporal_exploding forward_vanishing

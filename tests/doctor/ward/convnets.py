@@ -13,9 +13,14 @@ xavier = nn.init.xavier_normal_
 
 @sick(
     "vanishing",
-    also={"rank_collapse"},
+    also={"rank_collapse", "dead_relu"},
     cause="initialisation too small",
-    prove=all_of(signal("conv1", "conv16", (0, 1e-5)), spread("act16", (0, 1e-3)), stuck()),
+    prove=all_of(
+        signal("conv1", "conv16", (0, 1e-5)),
+        spread("act16", (0, 1e-3)),
+        dead("act15", (0.5, 1)),
+        stuck(),
+    ),
 )
 def sixteen_default_convolutions():
     """PyTorch's own weights in a plain convnet: a factor of about 0.4 in each layer."""
@@ -26,7 +31,7 @@ def sixteen_default_convolutions():
     "vanishing",
     also={"rank_collapse"},
     cause="saturating activation",
-    prove=all_of(signal("conv1", "conv8", (0, 1e-3)), stuck()),
+    prove=all_of(signal("conv1", "conv8", (0, 1e-3)), spread("act8", (0, 1e-3)), stuck()),
 )
 def sigmoid_convnet():
     """LeNet's activation in a network of eight convolutions."""
@@ -53,22 +58,22 @@ def filters_of_one_hundredth():
     prove=all_of(activations("conv1", "conv12", (1e4, 1e9)), signal("conv1", "conv12", (3e3, 1e9))),
 )
 def fan_in_without_the_kernel():
-    """He's formula with the channels as fan-in, not channels times kernel: three times too large."""
-    return convnet(12, nn.ReLU, lambda w: nn.init.normal_(w, std=(2 / w.shape[1]) ** 0.5)), classify(
-        *pictures()
-    ), None
+    """He's formula with channels as fan-in, not channels times kernel: three times too large."""
+    return (
+        convnet(12, nn.ReLU, lambda w: nn.init.normal_(w, std=(2 / w.shape[1]) ** 0.5)),
+        classify(*pictures()),
+        None,
+    )
 
 
 @sick(
     "exploding",
     cause="normalisation without skip",
-    prove=all_of(
-        signal("conv2", "conv44", (1e3, 1e7)), activations("norm2", "norm44", (0.9, 1.1))
-    ),
+    prove=all_of(signal("conv1", "head", (3e3, 1e7)), activations("norm2", "norm80", (0.9, 1.1))),
 )
 def plain_batch_norm_convnet():
-    """A VGG of 44 layers: batch norm after each convolution, and no skip."""
-    return convnet(44, nn.ReLU, he, norm=nn.BatchNorm2d), classify(*pictures(32)), None
+    """A VGG of 80 layers: batch norm after each convolution, and no skip."""
+    return convnet(80, nn.ReLU, he, norm=nn.BatchNorm2d), classify(*pictures(16)), None
 
 
 class ResNet(nn.Module):
@@ -98,7 +103,7 @@ class ResNet(nn.Module):
     also={"exploding"},
     cause="residual without normalisation",
     prove=all_of(
-        activations("stem", "blocks.27", (2e3, 1e8)), signal("stem", "blocks.27", (2e3, 1e8))
+        activations("stem", "blocks.27", (1e4, 1e12)), signal("stem", "blocks.27", (1e4, 1e12))
     ),
 )
 def resnet_without_norms():
@@ -113,7 +118,7 @@ def resnet():
     return initialise(ResNet(12, nn.BatchNorm2d), he), classify(*pictures()), None
 
 
-@healthy(prove=all_of(trains(steps=25), signal("stem", "blocks.11", (0.1, 1e2))))
+@healthy(prove=all_of(trains(), signal("stem", "blocks.11", (0.1, 1e2))))
 def resnet_with_group_norm():
     """The same with group norm, which needs no batch."""
     return initialise(ResNet(12, lambda c: nn.GroupNorm(2, c)), he), classify(*pictures()), None

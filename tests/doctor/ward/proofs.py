@@ -137,7 +137,9 @@ def dead(layer: str, share: tuple[float, float]) -> Proof:
     """The share of the units of ``layer`` that give 0 on the whole batch."""
 
     def prove(model, loss, optimizer):
-        zero = (units(seen(model, loss, layer)[layer][-1]) == 0).all(1)
+        output = seen(model, loss, layer)[layer][-1]
+        assert output.isfinite().all()
+        zero = (units(output) == 0).all(1)
         within(zero.double().mean().item(), share, f"dead units of {layer}")
 
     return prove
@@ -167,6 +169,16 @@ def spread(layer: str, between: tuple[float, float]) -> Proof:
         sets = output if output.dim() == 3 else output.flatten(1)[None]
         apart = (sets - sets.mean(1, keepdim=True)).norm() / sets.norm()
         within(apart.item(), between, f"spread at {layer}")
+
+    return prove
+
+
+def all_alike(layer: str) -> Proof:
+    """All samples get exactly the same from this layer."""
+
+    def prove(model, loss, optimizer):
+        output = seen(model, loss, layer)[layer][-1]
+        assert torch.equal(output, output[:1].expand_as(output))
 
     return prove
 
@@ -204,12 +216,12 @@ def copies(weight: str) -> Proof:
     def prove(model, loss, optimizer):
         parameter = model.get_parameter(weight)
         for _ in range(5):
-            grad = gradients(model, loss)[weight]
-            for rows in (parameter.detach(), grad):
+            grads = gradients(model, loss)
+            for rows in (parameter.detach(), grads[weight]):
                 assert (rows - rows[:1]).abs().max() <= 1e-5 * rows.abs().max()
             with torch.no_grad():
-                for name, g in gradients(model, loss).items():
-                    model.get_parameter(name).sub_(g, alpha=0.1)
+                for name, grad in grads.items():
+                    model.get_parameter(name).sub_(grad, alpha=0.1)
 
     return prove
 

@@ -1,0 +1,117 @@
+"""Plain and residual networks that are deep, or odd, and sound."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .case import healthy, sick
+from .material import Residual, classify, fit, gain, he, images, initialise, mlp
+from .proofs import activations, all_of, signal, trains
+
+
+def blocks(depth, scale=1.0):
+    net = nn.Sequential()
+    for i in range(1, depth + 1):
+        body = nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)
+        net.add_module(f"block{i}", Residual(*body, scale=scale))
+    net.add_module("head", nn.Linear(64, 10))
+    return initialise(net, he)
+
+
+@sick(
+    "forward_exploding",
+    also={"exploding"},
+    cause="residual without normalisation",
+    prove=all_of(
+        activations("block1", "block28", (3e3, 1e7)), signal("block1", "block28", (3e3, 1e7))
+    ),
+)
+def residual_blocks_add_up():
+    """Each block adds as much variance as came in, and nothing normalises: 2 to the depth."""
+    return blocks(28), classify(*images()), None
+
+
+def in_range(last):
+    return signal("layer1", last, (1e-2, 1e2))
+
+
+@healthy(prove=all_of(trains(), in_range("head")))
+def he_relu_twelve_layers():
+    """Deep, plain, well initialised."""
+    return mlp(12, nn.ReLU, he), classify(*images()), None
+
+
+@healthy(prove=all_of(trains(lr=2e-3, steps=60), in_range("layer20")))
+def orthogonal_tanh_twenty_layers():
+    """A deep tanh network at its critical point."""
+    return mlp(20, nn.Tanh, nn.init.orthogonal_), classify(*images()), None
+
+
+@healthy(prove=all_of(trains(lr=2e-3), in_range("layer16")))
+def selu_sixteen_layers():
+    """Self-normalising, with weights of variance 1 / fan-in."""
+    return mlp(16, nn.SELU, gain(1.0)), classify(*images()), None
+
+
+@healthy(prove=all_of(trains(), in_range("head")))
+def two_sigmoid_layers():
+    """Sigmoid, but shallow: a factor of some tens, and it learns."""
+    return mlp(2, nn.Sigmoid, nn.init.xavier_normal_), classify(*images()), None
+
+
+@healthy(prove=all_of(trains(), signal("layer1", "head", (1e-2, 0.1))))
+def default_weights_three_layers():
+    """PyTorch's own weights lose signal, but three layers do not lose much."""
+    return mlp(3, nn.ReLU), classify(*images()), None
+
+
+@healthy(prove=all_of(trains(lr=3e-3), signal("layer1", "layer20", (1, 1e2))))
+def batch_norm_twenty_layers():
+    """Batch norm without skips, not yet too deep: the signal grows by tens."""
+    return mlp(20, nn.ReLU, he, norm=nn.BatchNorm1d), classify(*images()), None
+
+
+@healthy(prove=all_of(trains(lr=1e-3), activations("block1", "block40", (1, 10))))
+def scaled_residual_blocks():
+    """Forty residual blocks without a norm, whose branches are scaled by 1 / sqrt(depth)."""
+    return blocks(40, 40**-0.5), classify(*images()), None
+
+
+class Highway(nn.Module):
+    """Gates that carry at first: their bias is -2."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.change, self.gate = nn.Linear(width, width), nn.Linear(width, width)
+        nn.init.constant_(self.gate.bias, -2.0)
+
+    def forward(self, x):
+        gate = torch.sigmoid(self.gate(x))
+        return gate * torch.relu(self.change(x)) + (1 - gate) * x
+
+
+@healthy(prove=all_of(trains(), signal("0", "11", (1e-2, 1e2))))
+def highway():
+    """Twelve highway layers with closed gates."""
+    return (
+        nn.Sequential(*(Highway(64) for _ in range(12)), nn.Linear(64, 10)),
+        classify(*images()),
+        None,
+    )
+
+
+class Sine(nn.Module):
+    def forward(self, x):
+        return torch.sin(x)
+
+
+@healthy(prove=trains(steps=100, lr=1e-3))
+def siren():
+    """A sine network with a first frequency of 30 draws a picture."""
+    net = mlp(3, Sine, inputs=2, outputs=1)
+    nn.init.uniform_(net.layer1.weight, -15.0, 15.0)
+    for layer in (net.layer2, net.layer3, net.head):
+        bound = 6**0.5 / 64**0.5
+        nn.init.uniform_(layer.weight, -bound, bound)
+    grid = torch.cartesian_prod(torch.linspace(-1, 1, 16), torch.linspace(-1, 1, 16))
+    return net, fit(grid, torch.sin(9 * grid[:, :1]) * F.relu(grid[:, 1:])), None

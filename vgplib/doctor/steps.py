@@ -1,0 +1,103 @@
+"""Training steps on a copy, with the caller's optimizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vgplib.doctor.visit import Visit
+from vgplib.measures.preserve import left_as_they_were
+
+
+@dataclass
+class Trial:
+    """Some training steps on a copy.
+
+    Attributes:
+        losses: Before each step, and after the last; ends early at the first that is not finite.
+        updates: Norm of the first step's change of each weight over that of the weight.
+    """
+
+    losses: list[float]
+    updates: dict[str, float]
+
+
+def untrained_loss(visit: Visit) -> float:
+    model, loss, _ = visit.fresh()
+    with _as_before(model), torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                entries = parameter.flatten()
+                parameter.copy_(entries[torch.randperm(len(entries))].view_as(parameter))
+        return float(loss(model))
+
+
+def went_up(trial: Trial) -> bool:
+    """Whether the loss jumped, stands clearly higher at the end than at the start, or is no number.
+
+    A jump is to three times the loss; a healthy run that wobbles stays below.
+    """
+    start, end = trial.losses[0], trial.losses[-3:]
+    if not all(map(math.isfinite, end)):
+        return True
+    rose = min(end) > start + 0.1 * abs(start)
+    return rose or max(trial.losses) > start + 2 * abs(start)
+
+
+def changed_nothing(trial: Trial) -> bool:
+    """Whether no weight changed by more than three millionths in the first step."""
+    return bool(trial.updates) and max(trial.updates.values()) < 3e-6
+
+
+def train(visit: Visit, steps: int, faster: float) -> Trial:
+    model, loss, optimizer = visit.fresh()
+    for group in optimizer.param_groups:  # type: ignore[union-attr]
+        group["lr"] = group["lr"] * faster
+    wanted = [p for p in model.parameters() if p.requires_grad]
+    losses: list[float] = []
+    updates: dict[str, float] = {}
+    with _as_before(model), torch.enable_grad():
+        for step in range(steps):
+            before = (
+                {n: p.detach().clone() for n, p in model.named_parameters() if p.dim() > 1}
+                if step == 0
+                else {}
+            )
+
+            def closure() -> Tensor:
+                optimizer.zero_grad()  # type: ignore[union-attr]
+                value = loss(model)
+                value.backward(inputs=wanted)
+                return value
+
+            # One that searches along a line calls it itself, several times.
+            needs_closure = isinstance(optimizer, torch.optim.LBFGS)
+            value = optimizer.step(closure) if needs_closure else closure()  # type: ignore[union-attr]
+            losses.append(float(value.detach()))
+            if not math.isfinite(losses[-1]):
+                return Trial(losses, updates)
+            if not needs_closure:
+                optimizer.step()  # type: ignore[union-attr]
+            for name, parameter in model.named_parameters():
+                if name in before:
+                    size = torch.linalg.vector_norm(before[name].double()).item()
+                    change = (parameter.detach() - before[name]).double()
+                    if size and parameter.requires_grad:
+                        updates[name] = torch.linalg.vector_norm(change).item() / size
+        with torch.no_grad():
+            losses.append(float(loss(model)))
+    return Trial(losses, updates)
+
+
+@contextmanager
+def _as_before(model: nn.Module) -> Iterator[None]:
+    """Keep the random states; the model itself is a copy that may change."""
+    modules: list[Any] = list(model.modules())
+    with left_as_they_were(modules):
+        yield
