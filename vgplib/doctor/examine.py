@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from vgplib.doctor.diagnosis import SEVERITIES, Diagnosis
 from vgplib.doctor.evidence import gather
+from vgplib.doctor.prescriptions import remedies
 from vgplib.doctor.rules import judged
 from vgplib.doctor.visit import check_in
 
@@ -41,7 +43,15 @@ def examine(
     """
     visit = check_in(model, loss, optimizer, steps)
     evidence = gather(visit)
-    found = judged(evidence)
+    found = [
+        replace(
+            f,
+            remedies=remedies(
+                f.condition, f.cause, f.where, visit.model, visit.loss, visit.optimizer
+            ),
+        )
+        for f in judged(evidence)
+    ]
     order = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
     measured = evidence.first.data if evidence.first is not None else None
     losses = tuple(evidence.trial.losses) if evidence.trial is not None else ()

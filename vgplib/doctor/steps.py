@@ -29,6 +29,7 @@ class Trial:
 
 
 def untrained_loss(visit: Visit) -> float:
+    """The loss with each weight's entries shuffled: of the same weights, but of no training."""
     model, loss, _ = visit.fresh()
     with _as_before(model), torch.no_grad():
         for parameter in model.parameters():
@@ -39,7 +40,7 @@ def untrained_loss(visit: Visit) -> float:
 
 
 def went_up(trial: Trial) -> bool:
-    """Whether the loss jumped, stands clearly higher at the end than at the start, or is no number.
+    """Whether the loss jumped, ended clearly higher than it began, or became no number.
 
     A jump is to three times the loss; a healthy run that wobbles stays below.
     """
@@ -56,6 +57,7 @@ def changed_nothing(trial: Trial) -> bool:
 
 
 def train(visit: Visit, steps: int, faster: float) -> Trial:
+    """Take some steps at ``faster`` times the learning rate."""
     model, loss, optimizer = visit.fresh()
     for group in optimizer.param_groups:  # type: ignore[union-attr]
         group["lr"] = group["lr"] * faster

@@ -154,6 +154,8 @@ def dead_shares(model, loss):
     shares = []
     for _, z in backward(model, loss, RECTIFIERS)[1]:
         z = z.detach()
+        if z.dim() < 2:  # a hinge in a loss, not a layer
+            continue
         per_unit = z.transpose(1, -1).flatten(0, -2) if z.dim() == 4 else z.flatten(0, -2)
         shares.append((per_unit == 0).all(0).double().mean().item())
     return shares

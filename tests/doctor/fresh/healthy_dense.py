@@ -12,10 +12,10 @@ from .registry import case
 
 @case(
     None,
-    about="two sigmoid layers too many: the signal falls to some 10^-2, no further; float64",
+    about="four sigmoid layers: the signal falls to some 10^-2, no further; float64",
     facts=[signal(10**-2.6, 10**-1.4), learns(60, 0.9, default=1e-2)],
 )
-def three_sigmoid_layers():
+def four_sigmoid_layers():
     torch.manual_seed(101)
     net = nn.Sequential()
     for i, o in ((10, 40), (40, 40), (40, 40), (40, 40)):
@@ -159,7 +159,7 @@ def slow_fine_tuning():
 
 @case(
     None,
-    about="linear warm-up over 1000 steps: the first rate is 1e-3 / 1000 / 10",
+    about="linear warm-up over 10 000 steps: the first rate is 1e-8",
     facts=[signal(0.01, 100)],
 )
 def warm_up_begins():

@@ -191,6 +191,7 @@ def pixel_sse_in_half(dtype=torch.float16):
     "fp16_underflow",
     about="float16 weights, a mean over 16 x 4096 outputs, small last layer, no loss scale",
     facts=[underflows],
+    waive=("zero_gradient",),  # the first layer underflows as a whole
 )
 def mean_over_many_outputs_in_half():
     torch.manual_seed(57)
