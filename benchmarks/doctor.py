@@ -3,15 +3,16 @@
 There are two sets: the ward, on which the rules were calibrated, and others that were made without
 a look at the rules. ``python -m benchmarks.doctor`` prints both; ``make bench`` runs it too.
 Evidence is gathered once a case, and then judged as it is, without each rule in turn, and with
-each threshold moved.
+each threshold moved. With ``--write``, the figures go to where ``vgp.doctor.rules()`` and
+``vgp.doctor.calibration()`` read them.
 """
 
 from __future__ import annotations
 
-import math
+import json
 import sys
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tqdm.auto import tqdm
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.doctor import unseen, ward
+from vgplib.doctor.calibration import FIGURES, interval
 from vgplib.doctor.evidence import Evidence, gather
 from vgplib.doctor.rules import FIRST, RULES, Rule, judged
 from vgplib.doctor.visit import check_in
@@ -42,14 +44,6 @@ class Score:
     def balanced(self) -> float:
         """Mean of sensitivity and specificity."""
         return (self.found / self.sick + 1 - self.alarms / self.healthy) / 2
-
-
-def interval(hits: int, of: int) -> str:
-    """A share with its 95 % interval, after Wilson 1927."""
-    z, share = 1.96, hits / of
-    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return f"{hits}/{of} = {share:.3f} ({max(middle - half, 0):.2f} to {min(middle + half, 1):.2f})"
 
 
 def examined(cases: list[Any]) -> list[tuple[Any, Evidence]]:
@@ -82,25 +76,32 @@ def score(
     )
 
 
+def figures(seen: list[tuple[Any, Evidence]]) -> dict[str, Any]:
+    """All counts, and for each condition: named, of how many, told without being there."""
+    said = {c.name: {f.condition for f in judged(e)} for c, e in seen}
+    conditions = {}
+    for rule in (*FIRST, *RULES):
+        name = rule.condition
+        has = [c for c, _ in seen if c.condition == name]
+        wrongly = sum(name in said[c.name] and name not in {c.condition, *c.also} for c, _ in seen)
+        conditions[name] = [sum(name in said[c.name] for c in has), len(has), wrongly]
+    return {**asdict(score(seen)), "conditions": conditions}
+
+
 def show(title: str, seen: list[tuple[Any, Evidence]]) -> None:
     """Print figures, and every case that was judged wrongly."""
-    whole = score(seen)
+    found = figures(seen)
+    sick, healthy = found["sick"], found["healthy"]
     print(f"\n{title}: {len(seen)} models")
-    print(f"  sick ones found    {interval(whole.found, whole.sick)}")
-    print(f"  condition named    {interval(whole.named, whole.sick)}")
-    print(f"  healthy ones left  {interval(whole.healthy - whole.alarms, whole.healthy)}")
-    print(f"  balanced accuracy  {whole.balanced:.3f}")
-    print("  condition            named   told in others (allowed, not allowed)")
-    said = {c.name: {f.condition for f in judged(e)} for c, e in seen}
-    for rule in (*FIRST, *RULES):
-        has = [c for c, _ in seen if c.condition == rule.condition]
-        others = [c for c, _ in seen if c not in has and rule.condition in said[c.name]]
-        allowed = sum(rule.condition in c.also for c in others)
-        hits = sum(rule.condition in said[c.name] for c in has)
-        counts = f"{hits}/{len(has)}"
-        print(f"  {rule.condition:20} {counts:7} {allowed}, {len(others) - allowed}")
-    for case, _ in seen:
-        told = said[case.name]
+    print(f"  sick ones found    {interval(found['found'], sick)}")
+    print(f"  condition named    {interval(found['named'], sick)}")
+    print(f"  healthy ones left  {interval(healthy - found['alarms'], healthy)}")
+    print(f"  balanced accuracy  {score(seen).balanced:.3f}")
+    print("  condition            named   told where it is not")
+    for name, (hits, of, wrongly) in found["conditions"].items():
+        print(f"  {name:20} {f'{hits}/{of}':7} {wrongly}")
+    for case, evidence in seen:
+        told = {f.condition for f in judged(evidence)}
         if (case.condition and case.condition not in told) or (not case.condition and told):
             print(
                 f"  ! {case.name}: {case.condition or 'healthy'}; said {sorted(told) or 'healthy'}"
@@ -127,10 +128,13 @@ def ablate(seen: list[tuple[Any, Evidence]]) -> None:
 
 def main() -> None:
     """Print everything."""
-    groups = {"the ward": examined(ward.ALL), "unseen": examined(unseen.ALL)}
+    groups = {"ward": examined(ward.ALL), "unseen": examined(unseen.ALL)}
     for title, seen in groups.items():
         show(title, seen)
     ablate([pair for seen in groups.values() for pair in seen])
+    if "--write" in sys.argv:
+        told = {title: figures(seen) for title, seen in groups.items()}
+        FIGURES.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

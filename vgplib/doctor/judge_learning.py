@@ -44,7 +44,7 @@ def fp16_underflow(evidence: Evidence, threshold: float) -> Finding | None:
 def lr_too_high(evidence: Evidence, threshold: float) -> Finding | None:
     """The loss goes up, and with a much smaller rate it does not."""
     trial, slower = evidence.trial, evidence.slower
-    if trial is None or slower is None or not went_up(trial) or went_up(slower):
+    if trial is None or slower is None or not went_up(trial, threshold) or went_up(slower):
         return None
     if trial.losses[-1] <= slower.losses[-1]:
         return None  # a jump that paid off
@@ -60,7 +60,7 @@ def lr_too_high(evidence: Evidence, threshold: float) -> Finding | None:
 def lr_too_low(evidence: Evidence, threshold: float) -> Finding | None:
     """Next to nothing changes, and at a higher rate the loss goes down."""
     trial, faster = evidence.trial, evidence.faster
-    if trial is None or faster is None or not changed_nothing(trial):
+    if trial is None or faster is None or not changed_nothing(trial, threshold):
         return None
     groups = evidence.visit.optimizer.param_groups  # type: ignore[union-attr]
     if any(group.get("initial_lr", 0) > group["lr"] for group in groups):

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vgplib.doctor import judge_depth, judge_learning, judge_plumbing, judge_units
+from vgplib.doctor.calibration import figures
 from vgplib.doctor.diagnosis import Finding
 from vgplib.doctor.evidence import Evidence
+from vgplib.doctor.steps import RISE, STILL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,14 +159,14 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "lr_too_high",
         "rise of the loss over some steps, relative, where a hundredth of the rate does better",
-        0.1,
+        RISE,
         "the step overshoots: the loss goes up along its own gradient",
         judge_learning.lr_too_high,
     ),
     Rule(
         "lr_too_low",
         "largest relative change of a weight in a step, where a larger rate does better",
-        3e-6,
+        STILL,
         "float32 has seven digits: such steps are next to nothing",
         judge_learning.lr_too_low,
     ),
@@ -200,9 +202,18 @@ def _without_consequences(found: list[Finding]) -> list[Finding]:
 
 
 def rules() -> pd.DataFrame:
-    """The rules as a table: condition, evidence, threshold, source."""
+    """The rules as a table: condition, evidence, threshold, source, calibration.
+
+    The calibration says in how many of the models that have it, of all that are known, the
+    condition was named, and in how many others it was told without being there.
+    """
     import pandas as pd
 
-    rows = [(r.condition, r.evidence, r.threshold, r.source) for r in (*FIRST, *RULES)]
-    table = pd.DataFrame(rows, columns=["condition", "evidence", "threshold", "source"])
-    return table.set_index("condition")
+    counts = [found["conditions"] for found in figures().values()]
+    rows = []
+    for rule in (*FIRST, *RULES):
+        named, of, wrongly = (sum(c[rule.condition][i] for c in counts) for i in range(3))
+        calibration = f"{named} of {of}; wrongly {wrongly}"
+        rows.append((rule.condition, rule.evidence, rule.threshold, rule.source, calibration))
+    columns = ["condition", "evidence", "threshold", "source", "calibration"]
+    return pd.DataFrame(rows, columns=columns).set_index("condition")

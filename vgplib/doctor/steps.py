@@ -39,7 +39,11 @@ def untrained_loss(visit: Visit) -> float:
         return float(loss(model))
 
 
-def went_up(trial: Trial) -> bool:
+RISE = 0.1  # of the loss
+STILL = 3e-6  # relative change of a weight in a step
+
+
+def went_up(trial: Trial, rise: float = RISE) -> bool:
     """Whether the loss jumped, ended clearly higher than it began, or became no number.
 
     A jump is to three times the loss; a healthy run that wobbles stays below.
@@ -47,13 +51,13 @@ def went_up(trial: Trial) -> bool:
     start, end = trial.losses[0], trial.losses[-3:]
     if not all(map(math.isfinite, end)):
         return True
-    rose = min(end) > start + 0.1 * abs(start)
+    rose = min(end) > start + rise * abs(start)
     return rose or max(trial.losses) > start + 2 * abs(start)
 
 
-def changed_nothing(trial: Trial) -> bool:
-    """Whether no weight changed by more than three millionths in the first step."""
-    return bool(trial.updates) and max(trial.updates.values()) < 3e-6
+def changed_nothing(trial: Trial, still: float = STILL) -> bool:
+    """Whether no weight changed by more than that in the first step, relative to its size."""
+    return bool(trial.updates) and max(trial.updates.values()) < still
 
 
 def train(visit: Visit, steps: int, faster: float) -> Trial:

@@ -69,29 +69,33 @@ def loss(model, plain=loss):
     return value
 
 
-def unscale(optimizer, args, kwargs):
-    for group in optimizer.param_groups:
-        for p in group["params"]:
-            if p.grad is not None:
-                p.grad /= scale
+class Unscaled(type(optimizer)):
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.grad /= scale
+        return super().step(closure)
 
 
-if optimizer:
-    optimizer.register_step_pre_hook(unscale)"""
+optimizer.__class__ = Unscaled"""
 
 
 def clip(case: Case) -> str:
     """Cap the norm of the gradient."""
+    # A class, not a hook: copies of the optimizer keep it.
     return """import torch
 
 
-def clip(optimizer, args, kwargs):
-    # The same as this line between loss.backward() and optimizer.step():
-    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
+class Clipped(type(optimizer)):
+    def step(self, closure=None):
+        # The same as this between loss.backward() and optimizer.step():
+        held = [p for group in self.param_groups for p in group["params"]]
+        torch.nn.utils.clip_grad_norm_(held, max_norm=1.0)
+        return super().step(closure)
 
 
-if optimizer:
-    optimizer.register_step_pre_hook(clip)"""
+optimizer.__class__ = Clipped"""
 
 
 def lr_down(case: Case) -> str:

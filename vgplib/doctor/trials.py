@@ -102,7 +102,7 @@ def try_remedies(
         untreated: Outcome | None = None
         for number, this in enumerate(plan):
             share = (end - time.monotonic()) / (len(plan) - number)
-            outcome = _Trial(diagnosis, this, steps, share).run(untreated)
+            outcome = _Trial(diagnosis, this, steps, time.monotonic() + share).run(untreated)
             untreated = untreated or outcome
             rows.append(_row(this, outcome, untreated, diagnosis))
             bar.update()
@@ -152,14 +152,14 @@ class _Trial:
     diagnosis: Diagnosis
     plan: Plan
     steps: int
-    seconds: float
+    end: float  # when its time is up
 
     def run(self, untreated: Outcome | None) -> Outcome:
         """The trial or, where only its learning rate may be at fault, one at a smaller rate."""
         try:
             if untreated is not None and self.plan.key == "more_steps":
                 cost = treat_training.EXTRA_STEPS / self.steps * untreated.training_seconds
-                if cost > self.seconds:
+                if cost > self.end - time.monotonic():
                     raise NotApplicable(f"it would take {cost:.0f} seconds")
             outcome = self._once(1.0)
             if untreated is not None and self._deserves_another(outcome, untreated):
@@ -176,7 +176,8 @@ class _Trial:
             return Outcome(refusal=f"{type(problem).__name__}: {first_line}")
 
     def _deserves_another(self, outcome: Outcome, untreated: Outcome) -> bool:
-        if self.plan.in_vain or self._condition.startswith("lr_"):
+        late = time.monotonic() > self.end
+        if late or self.plan.in_vain or self._condition.startswith("lr_"):
             return False
         found = verdict(outcome, untreated, self._condition)[0]
         return found in ("mends the sign, not yet the loss", "makes it worse")
@@ -203,17 +204,18 @@ class _Trial:
                 group["eps"] = 1e-4  # its 1e-8 is 0 in float16, and 0 / 0 is NaN
         outcome = Outcome()
         try:
-            measured = measure(model, loss, optimizer=optimizer)
+            rates = self._condition.startswith("lr_")
+            measured = measure(model, loss, optimizer=optimizer if rates else None)
         except ValueError:  # there may be no signal to measure
             measured = None
         else:
             outcome.ratio = signal_ratio(measured)
         if self._condition:
             outcome.sign = SIGNS[self._condition].read(model, loss, measured)
-            rates = {} if visit.optimizer is None else {"optimizer": optimizer}
-            outcome.sick = examine(model, loss, steps=visit.steps, **rates).conditions
+            given = None if visit.optimizer is None else optimizer
+            outcome.sick = examine(model, loss, optimizer=given, steps=visit.steps).conditions
         start = time.monotonic()
-        outcome.losses = self._train(model, loss, optimizer, start + self.seconds)
+        outcome.losses = self._train(model, loss, optimizer)
         outcome.training_seconds = time.monotonic() - start
         return outcome
 
@@ -222,7 +224,6 @@ class _Trial:
         model: nn.Module,
         loss: Callable[[nn.Module], Tensor],
         optimizer: torch.optim.Optimizer,
-        deadline: float,
     ) -> list[float]:
         """The losses before each step, and after the last."""
         losses = []
@@ -230,7 +231,7 @@ class _Trial:
             optimizer.zero_grad()
             value = loss(model)
             losses.append(value.item())
-            late = time.monotonic() > deadline and len(losses) > 2
+            late = time.monotonic() > self.end and len(losses) > 2
             if late or not math.isfinite(losses[-1]) or not value.requires_grad:
                 return losses
             value.backward()
