@@ -17,8 +17,8 @@ from torch import nn
 from benchmarks.measure import encoder, mlp
 from vgplib.doctor.watch import watch
 
-ROUNDS = 15
-STEPS = 10  # in a round: a multiple of each ``every``
+ROUNDS = 9
+STEPS = 20  # in a round: a multiple of each ``every``
 EVERY = (1, 10)
 LIMIT = 1.05  # at every=10, for the MLP
 

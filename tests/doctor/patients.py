@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.material import he, mlp, on_digits, sgd
 from vgplib.doctor.diagnosis import Diagnosis, Finding
 from vgplib.doctor.prescriptions import remedies
 from vgplib.doctor.visit import check_in
@@ -28,33 +29,6 @@ def patient(make):
 
     PATIENTS[make.__name__] = seeded
     return seeded
-
-
-def mlp(depth, activation, draw, width=64, bias=True):
-    layers: list[nn.Module] = []
-    for i in range(depth):
-        layers += [nn.Linear(64 if i == 0 else width, width, bias), activation()]
-    net = nn.Sequential(*layers, nn.Linear(width, 10, bias))
-    for layer in net[::2]:
-        draw(layer.weight)
-        if bias:
-            nn.init.zeros_(layer.bias)
-    return net
-
-
-def on_digits(samples=128):
-    x, y, _, _ = digits()
-    x, y = x[:samples], y[:samples]
-    return lambda model: F.cross_entropy(model(x), y)
-
-
-def he(weight, gain=1.0):
-    nn.init.kaiming_normal_(weight, nonlinearity="relu")
-    weight.data *= gain
-
-
-def sgd(model, lr=0.1, momentum=0.9):
-    return torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum)
 
 
 @patient
@@ -137,8 +111,10 @@ def tanh_rnn():
 @patient
 def wild_rnn():
     net = Reader(nn.RNN(2, 32, batch_first=True))
-    nn.init.orthogonal_(net.cell.weight_hh_l0, gain=1.6)
-    net.cell.weight_ih_l0.data *= 1e-6
+    nn.init.orthogonal_(net.cell.weight_hh_l0, gain=1.5)
+    net.cell.weight_ih_l0.data *= 1e-8  # so that tanh stays steep
+    for name in ("bias_ih_l0", "bias_hh_l0"):
+        nn.init.zeros_(getattr(net.cell, name))
     return net, recall(30), None, "temporal_exploding", "recurrent weight", ("cell",)
 
 
@@ -150,26 +126,26 @@ def lstm():
 
 @patient
 def half_net():
-    net = mlp(6, nn.Sigmoid, nn.init.xavier_normal_).half()
+    net = mlp(2, nn.Tanh, nn.init.xavier_normal_).half()
     x, y, _, _ = digits()
     x, y = x[:64].half(), y[:64]
 
     def loss(model):
-        return F.cross_entropy(model(x).float(), y)
+        return 1e-5 * F.cross_entropy(model(x).float(), y)
 
-    return net, loss, sgd(net, 0.1, 0), "fp16_underflow", "half precision", ()
+    return net, loss, sgd(net, 1e4, 0), "fp16_underflow", "half precision", ()
 
 
 @patient
 def autocast_net():
-    net = mlp(6, nn.Sigmoid, nn.init.xavier_normal_)
+    net = mlp(2, nn.Tanh, nn.init.xavier_normal_)
     plain = on_digits()
 
     def loss(model):
         with torch.autocast("cpu", dtype=torch.float16):
-            return plain(model)
+            return 1e-5 * plain(model)
 
-    return net, loss, sgd(net), "fp16_underflow", "half precision", ()
+    return net, loss, sgd(net, 1e4, 0), "fp16_underflow", "half precision", ()
 
 
 @patient
@@ -268,8 +244,11 @@ def blocks_add_up():
 
 
 class Root(nn.Module):
+    """Distances from the first sample, whose own is 0."""
+
     def forward(self, h):
-        return torch.sqrt(torch.relu(h))
+        away = h - h[:1]
+        return torch.sqrt(away * away)
 
 
 @patient
@@ -341,8 +320,8 @@ def raw_input():
 
 @patient
 def one_vector():
-    net = mlp(10, nn.Tanh, lambda w: nn.init.normal_(w, std=0.05))
-    return net, on_digits(), None, "rank_collapse", "missing residual", ()
+    net = mlp(8, nn.Sigmoid, nn.init.xavier_normal_)
+    return net, on_digits(), None, "rank_collapse", "slope of the activation", ()
 
 
 def diagnosed(name: str, **changes: Any) -> Diagnosis:

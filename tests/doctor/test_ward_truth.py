@@ -14,6 +14,15 @@ HEALTHY = [case for case in ALL if not case.condition]
 
 
 @pytest.fixture(autouse=True)
+def one_thread():
+    """Models this small are slower on several."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
 def offline(monkeypatch):
     """No case asks the network for anything."""
 

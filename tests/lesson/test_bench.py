@@ -158,6 +158,11 @@ BENCHES = [
     ("two-gradients", None),
     ("through-time", None),
     ("number-formats", None),
+    ("update-ratio", None),
+    ("freeze-test", None),
+    ("dead-units", None),
+    ("what-ails-it", None),
+    ("try-a-remedy", None),
 ]
 
 

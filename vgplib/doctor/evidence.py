@@ -18,6 +18,7 @@ from vgplib.measures.layers import NotConnected, observe
 from vgplib.measures.preserve import left_as_they_were
 from vgplib.measures.record import Layer
 from vgplib.measures.report import Parameter, report
+from vgplib.measures.uncheckpointed import uncheckpointed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _NUDGES, _NUDGE = 3, 1e-2  # steps that part what is zero or equal by design from what stays so
 _CHEAP = 2e8  # multiplications in a forward pass up to which more steps than asked for are cheap
 _DRAWS = 6  # passes in which what is drawn at random may show up
+_USUAL = (3e-3, 3e-2)  # relative changes in a step with which networks learn
 _MORE = 4  # times as many
 
 
@@ -67,7 +69,7 @@ class Evidence:
         rescaled: Where float16 is used, a pass with the loss scaled up; else None.
         trial: Steps of the caller's optimizer, if there is one.
         slower: The same at a hundredth of the rate, if the loss went up.
-        faster: The same at a higher rate, if next to nothing changed.
+        faster: The same at two higher rates, if next to nothing changed.
         untrained: The loss with each weight's entries shuffled, if next to nothing changed.
         adds: How many places of the graph add up two paths, as skip connections do.
         notes: What could not be tried, and why.
@@ -82,7 +84,7 @@ class Evidence:
     rescaled: Pass | None = None
     trial: Trial | None = None
     slower: Trial | None = None
-    faster: Trial | None = None
+    faster: tuple[Trial, ...] = ()
     untrained: float = math.nan
     adds: int = 0
     notes: list[str] = field(default_factory=list)
@@ -105,20 +107,30 @@ def gather(visit: Visit) -> Evidence:
     found = Evidence(visit)
     model, loss, _ = visit.fresh()
     with left_as_they_were(list(model.modules())), torch.enable_grad():
-        if _is_detached(model, loss):
-            found.detached = True
-            return found
+        with uncheckpointed() as ran:
+            if _is_detached(model, loss):
+                found.detached = True
+                return found
+        unreached = _unreached(model, loss) if ran else []
+    with uncheckpointed():
+        _gather(found, model, loss, unreached)
+    return found
+
+
+def _gather(found: Evidence, model: nn.Module, loss: Callable, unreached: list[str]) -> None:
+    visit = found.visit
     try:
         found.first, found.adds = _run(model, loss)
     except NotConnected:
         found.detached = True
-        return found
+        return
+    found.first.states.update(dict.fromkeys(unreached, "none (unused or detached)"))
     found.later = found.first
     if any(look.dtype == torch.float16 for look in found.first.looks.layers.values()):
         with left_as_they_were(list(model.modules())):
             found.overflow = first_overflow(model, loss)
     if found.first.data.attrs["first_non_finite"]:
-        return found
+        return
     if _is_exact(found.first):
         found.later = _later(visit)
     if any(state.startswith("none (un") for state in found.first.states.values()):
@@ -128,7 +140,16 @@ def gather(visit: Visit) -> Evidence:
     del model
     if visit.optimizer is not None:
         _try_steps(found)
-    return found
+
+
+def _unreached(model: nn.Module, loss: Callable) -> list[str]:
+    """Parameters that want a gradient and get none, with checkpoints as they are."""
+    loss(model).backward()
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    unreached = [n for n, p in named if p.grad is None]
+    for _, parameter in named:
+        parameter.grad = None
+    return unreached
 
 
 def _is_detached(model: nn.Module, loss: Callable) -> bool:
@@ -242,7 +263,9 @@ def _try_steps(found: Evidence) -> None:
             found.slower = train(visit, count, 0.01)
         elif changed_nothing(trial):
             largest = max(trial.updates.values(), default=0.0)
-            found.faster = train(visit, count, min(1e-2 / max(largest, 1e-12), 1e8))
+            found.faster = tuple(
+                train(visit, count, min(wanted / max(largest, 1e-12), 1e8)) for wanted in _USUAL
+            )
             found.untrained = untrained_loss(visit)
     except Exception as problem:
         found.notes.append(f"no steps of the optimizer: {type(problem).__name__}: {problem}")

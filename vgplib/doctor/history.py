@@ -37,7 +37,7 @@ class _Row:
     step: int
     names: tuple[str, ...]
     values: np.ndarray
-    loss: float
+    loss: float | None
 
 
 class History:
@@ -59,7 +59,7 @@ class History:
         """Whether this step, or an earlier one in its place, is to be kept."""
         return step >= self._next
 
-    def add(self, step: int, passes: Passes, loss: float) -> None:
+    def add(self, step: int, passes: Passes, loss: float | None) -> None:
         """Keep what was read in a step."""
         names = tuple(passes.signal)
         if self.rows and names == self.rows[-1].names:
@@ -74,8 +74,13 @@ class History:
 
     def tell(self, step: int, loss: float | Tensor) -> None:
         """Add the loss of the last step that was kept, if it is this one and lacks it."""
-        if self.rows and self.rows[-1].step == step and math.isnan(self.rows[-1].loss):
+        if self.rows and self.rows[-1].step == step and self.rows[-1].loss is None:
             self.rows[-1].loss = float(loss)
+
+    def bad_loss(self) -> int | None:
+        """The first step of those kept whose loss is known not to be finite."""
+        steps = (r.step for r in self.rows if r.loss is not None and not math.isfinite(r.loss))
+        return next(steps, None)
 
     def dataset(self, attrs: dict) -> xr.Dataset:
         """The rows as a table: see :meth:`vgp.watch.dataset`."""
@@ -89,8 +94,8 @@ class History:
             name: (("step", "layer"), table, {"definition": VARIABLES[name]})
             for name, table in zip(VARIABLES, values, strict=True)
         }
-        losses = [row.loss for row in self.rows]
-        if not all(map(math.isnan, losses)):
+        if any(row.loss is not None for row in self.rows):
+            losses = [math.nan if row.loss is None else row.loss for row in self.rows]
             variables["loss"] = ("step", losses, {"definition": "as it was told"})
         coords = {
             "step": [row.step for row in self.rows],

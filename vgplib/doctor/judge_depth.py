@@ -68,10 +68,10 @@ def exploding(evidence: Evidence, threshold: float) -> Finding | None:
             return _of_course("exploding", course, "initialisation too large")
     found = ends(seen)
     steady = found is not None and found.hidden > threshold and found.r2 >= _STRAIGHT
-    if found is not None and (steady or found.weakest > threshold):
+    if found is not None and (steady or found.first > threshold):
         numbers = {
             "signal, first over last": max(
-                x for x in (found.weakest, found.hidden) if not math.isnan(x)
+                x for x in (found.first, found.hidden) if not math.isnan(x)
             ),
             "factor per layer": found.factor,
             "R^2": found.r2,

@@ -28,12 +28,8 @@ def dead_relu(evidence: Evidence, threshold: float) -> Finding | None:
     for layer in seen.layers if seen.data.attrs["loss"] else ():
         if layer.tally is None or layer.activation not in _RELU or math.isnan(layer.tally.dead):
             continue
-        look = seen.looks.layers[layer]
-        if look.samples < _SAMPLES and layer.tally.dead < 0.99:
-            continue
-        # Samples that are nearly alike agree on which half of the units is off.
-        alike = look.apart < 0.5
-        if layer.tally.dead >= (threshold + 0.25 if alike else threshold):
+        few = seen.looks.layers[layer].samples < _SAMPLES
+        if layer.tally.dead >= (0.99 if few else threshold):
             sick[layer.name] = max(sick.get(layer.name, 0), layer.tally.dead)
     if not sick:
         return None

@@ -62,7 +62,7 @@ class Looks:
                 tokens = min(
                     (s for s in (spread(h), spread(h.transpose(0, 1))) if s == s), default=math.nan
                 )
-        units = z.shape[layer.channels] if z.dim() else 1
+        units = z.shape[layer.channels] if z.dim() >= abs(layer.channels) else 1
         largest = h.abs().max().item() if h.dtype in _FLOATING and h.numel() else math.nan
         self.layers[layer] = Look(z.dtype, largest, z.numel() // max(units, 1), apart, tokens)
 

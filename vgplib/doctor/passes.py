@@ -62,7 +62,7 @@ class Passes:
 
     def clear(self) -> None:
         """Forget everything that was read."""
-        self._arrived: list[tuple[str, Tensor | float, Tensor]] = []
+        self._arrived: list[tuple[str, Tensor | float, tuple[Tensor, Tensor]]] = []
         self.count = 0
         self.ran = False
         self.signal: dict[str, float] = {}
@@ -109,19 +109,21 @@ class Passes:
             return
         if not isinstance(z, Tensor) or z.grad_fn is None or not z.numel():
             return
+        if not z.is_floating_point():
+            return  # complex numbers have no order
         if torch._C._functorch.maybe_current_level() is not None:
             return  # inside torch.func, tensors have no values to read
         self.ran = True
         # On the function, not on z: an activation in place would change z. The hook must not hold
         # z, which holds the function.
         place, small = z.output_nr, z.numel() <= SMALL
-        peak = torch.linalg.vector_norm(z.detach(), math.inf)
+        limits = torch.aminmax(z.detach())
 
         def receive(gradients: tuple) -> None:
             gradient = gradients[place]
             if gradient is not None and self._handle is not None:
                 self._enter_pass()
-                self._arrived.append((name, gradient if small else norm(gradient), peak))
+                self._arrived.append((name, gradient if small else norm(gradient), limits))
 
         z.grad_fn.register_prehook(receive)
 
@@ -138,15 +140,13 @@ class Passes:
         arrived, self._arrived = self._arrived, []
         self.count += 1
         self.ran = False
-        kept = [(name, g) for name, g, _ in arrived if isinstance(g, Tensor)]
-        values = norms([g for _, g in kept] + [peak for *_, peak in arrived])
-        small, peaks = iter(values[: len(kept)]), values[len(kept) :]
+        small = iter(norms([g for _, g, _ in arrived if isinstance(g, Tensor)]))
+        limits = iter(_numbers([value for *_, pair in reversed(arrived) for value in pair]))
         found: dict[str, float] = {}
-        # The last layer's gradient arrives first.
-        for (name, *_), peak in reversed(list(zip(arrived, peaks, strict=True))):
+        for name, *_ in reversed(arrived):  # the last layer's gradient arrives first
             found.setdefault(name, 0.0)
-            if not peak <= self.peak.get(name, -1.0):  # so that NaN counts as the largest
-                self.peak[name] = peak
+            peak, largest = max(-next(limits), next(limits)), self.peak.get(name, 0.0)
+            self.peak[name] = largest if math.isnan(largest) or peak <= largest else peak
         for name, g, _ in arrived:
             found[name] = math.hypot(found[name], next(small) if isinstance(g, Tensor) else g)
         self.signal = _joined(self.signal, found)
@@ -166,9 +166,8 @@ class Passes:
     def _first_not_finite(self) -> tuple[str, str] | None:
         for place, (name, value) in enumerate(self.peak.items()):
             if not math.isfinite(value):
-                if not all(
-                    math.isfinite(v) for v in norms([w.detach() for w in self._weights[name]])
-                ):
+                weights = norms([w.detach() for w in self._weights[name]])
+                if not all(map(math.isfinite, weights)):
                     return name, "NaN in the weights"
                 return name, "NaN in the data" if place == 0 and math.isnan(value) else ""
         wrong = [
@@ -182,6 +181,13 @@ class Passes:
             return None
         from_loss = not math.isfinite(self.signal[next(reversed(self.signal))])
         return ("", "") if from_loss else (wrong[-1], "singular derivative")
+
+
+def _numbers(scalars: list[Tensor]) -> list[float]:
+    """The values of scalars, read at once where they are in one place."""
+    if len({scalar.device for scalar in scalars}) > 1:
+        return [scalar.item() for scalar in scalars]
+    return torch.stack(scalars).tolist() if scalars else []
 
 
 def joined(order: list[str], names: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ from vgplib.doctor.look import spread, twins
 if TYPE_CHECKING:
     import xarray as xr
 
-_STEP = 1e-3  # change of a weight over the weight, in a step as they mostly are
+_STEPS = 1e-4, 1e-2  # change of a weight over the weight, in steps as they mostly are
 _DEPTH = ("linear", "conv", "attention", "recurrent")
 
 Model, Loss = nn.Module, Callable[[nn.Module], Tensor]
@@ -139,7 +139,11 @@ def _apart(model: Model, loss: Loss, data: Any) -> float:
 _RATIO = Sign("signal, first layer over last", _ratio, _decades)
 _IN_TIME = Sign("signal, first step over last", _step_ratio, _decades)
 _FORWARD = Sign("RMS of the last hidden output", _last_output, _decades)
-_UPDATE = Sign("median update over weight", _update, lambda value: _decades(value / _STEP))
+_UPDATE = Sign(
+    "median update over weight",
+    _update,
+    lambda value: max(_decades(value / min(max(value, _STEPS[0]), _STEPS[1])), 0.0),
+)
 _NON_FINITE = Sign("parameters with a gradient of NaN or Inf", _broken, float)
 
 SIGNS: dict[str, Sign] = {

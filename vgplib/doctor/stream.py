@@ -11,6 +11,7 @@ from vgplib.measures.fit import backward_factor
 from vgplib.measures.record import Layer
 
 MATRICES = ("linear", "conv", "attention", "recurrent")
+_PLACES = (*MATRICES, "embedding")
 _RUNS = 3  # from which on a layer counts as used again and again
 
 
@@ -24,6 +25,8 @@ class Place:
         shape: What it puts out for one sample.
         signal: Norm of dloss/dz over all of its runs.
         rms: RMS of z in its last run.
+        is_root: Whether something comes in here from outside of the network.
+        is_end: Whether no other layer works on what it puts out.
     """
 
     name: str
@@ -31,25 +34,39 @@ class Place:
     shape: tuple[int, ...]
     signal: float
     rms: float
+    is_root: bool
+    is_end: bool
 
 
 def places(seen: Pass) -> list[Place]:
     """Layers with a matrix of weights, and embeddings, in the order in which they first ran."""
-    runs: dict[str, list[Layer]] = {}
+    runs: dict[tuple[str, str], list[Layer]] = {}  # a tied read-out is none with its embedding
     for layer in seen.layers:
-        if layer.kind in (*MATRICES, "embedding"):
-            runs.setdefault(layer.name, []).append(layer)
+        if layer.kind in _PLACES:
+            runs.setdefault((layer.name, layer.kind), []).append(layer)
     timed = {course.name for course in courses(seen) if course.in_time}
+    before = {layer: _place_before(layer) for of in runs.values() for layer in of}
+    sources = {(y.name, y.kind) for x, y in before.items() if x.has_signal and y is not None}
     found = []
-    for name, of in runs.items():
+    for (name, kind), of in runs.items():
         told = [layer.signal for layer in of if layer.has_signal]
         if told:
             last = of[-1]
             rms = last.output / math.sqrt(max(last.entries, 1))
             # Along time, the run nearest to the loss says what comes in from above.
             signal = told[-1] if name in timed else math.hypot(*told)
-            found.append(Place(name, last.kind, tuple(last.shape[1:]), signal, rms))
+            root = any(before[layer] is None for layer in of)
+            end = (name, kind) not in sources
+            found.append(Place(name, kind, tuple(last.shape[1:]), signal, rms, root, end))
     return found
+
+
+def _place_before(layer: Layer) -> Layer | None:
+    """The layer that one works on the output of, norms and scales aside."""
+    source = layer.source
+    while source is not None and source.kind not in _PLACES:
+        source = source.source
+    return source
 
 
 @dataclass(frozen=True)
@@ -57,15 +74,15 @@ class Ends:
     """The signal at the input end over that at the output end.
 
     Attributes:
-        strongest: The largest near the input, over the largest near the output.
-        weakest: The smallest near the input, over the largest near the output.
-        front: Names of the layers near the input, weakest signal first.
+        strongest: The largest where something comes in, over the largest where the loss is.
+        first: Of the layer that ran first, over the largest where the loss is.
+        front: Names of the first layers.
         hidden: First over last of the hidden layers of the commonest shape; NaN below four.
         factor: Its factor per layer, by a log-linear fit; ``r2`` is the fit's R^2.
     """
 
     strongest: float
-    weakest: float
+    first: float
     front: tuple[str, ...]
     hidden: float
     factor: float
@@ -77,16 +94,17 @@ def ends(seen: Pass) -> Ends | None:
     found = places(seen)
     if len(found) < 2:
         return None
-    several = max(1, min(3, len(found) // 3))
-    front, back = found[:several], max(p.signal for p in found[-several:])
+    third = max(1, len(found) // 3)
+    front = [p for p in found[:third] if p.is_root] or found[:1]
+    back = max(p.signal for p in [q for q in found[-third:] if q.is_end] or found[-1:])
     at_inputs = math.hypot(*seen.looks.input_signals)
     if back == 0:
         return None
     hidden, factor, r2 = _hidden(found[:-1])
     return Ends(
         max(*(p.signal for p in front), at_inputs) / back,
-        min(p.signal for p in front) / back,
-        tuple(p.name for p in sorted(front, key=lambda p: p.signal)),
+        found[0].signal / back,
+        tuple(p.name for p in found[: min(3, third)]),
         hidden,
         factor,
         r2,

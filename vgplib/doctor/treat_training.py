@@ -52,7 +52,7 @@ def bfloat16(case: Case) -> str:
 
 
 def loss_scale(case: Case) -> str:
-    """Multiply gradients on their way through float16, and divide them again at their end."""
+    """Multiply the loss, and with it all gradients, and divide those again before the step."""
     masters = ""
     if _has_half_weights(case):
         masters = "\nmodel.float()  # weights in float32, the computation in float16"
@@ -63,10 +63,7 @@ scale = 1024.0  # torch.amp.GradScaler finds it by itself
 
 
 def loss(model, plain=loss):
-    value = plain(model).float()
-    if value.requires_grad:
-        value.register_hook(lambda gradient: gradient * scale)
-    return value
+    return scale * plain(model).float()
 
 
 class Unscaled(type(optimizer)):

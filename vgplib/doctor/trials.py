@@ -6,7 +6,7 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from vgplib.doctor.examine import examine
 from vgplib.doctor.prescriptions import in_vain
 from vgplib.doctor.signs import SIGNS, signal_ratio
 from vgplib.doctor.treatments import TREATMENTS, apply
+from vgplib.doctor.verdicts import RANK, Outcome, last, verdict
 from vgplib.measures.layers import measure
 from vgplib.measures.preserve import left_as_they_were
 
@@ -27,42 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNTREATED = "nothing (untreated)"
-_CLEARLY = 0.02  # by which share of itself a loss has to differ
-_NOTHING = 1e-4  # of the loss at the start: what is left of it then does not count
 _SLOWER = 0.1  # of the learning rate: at which some remedies are given a second chance
-
-# Verdict -> place in the table; what cannot be applied comes last.
-_RANK = {
-    "helps": 0,
-    "helps, the sign stays": 1,
-    "mends the sign, not yet the loss": 2,
-    "": 3,
-    "changes nothing": 4,
-    "makes it worse": 5,
-}
-
-
-@dataclass
-class Outcome:
-    """What became of one copy.
-
-    Attributes:
-        ratio: Signal of the first layer over that of the last.
-        sign: The condition's own figure.
-        losses: Before each step, and after the last; ends early at the first that is not finite.
-        sick: Names of the conditions that it still has, or None if that is not known.
-        slower: Whether it needed a smaller learning rate.
-        training_seconds: How long the training took.
-        refusal: Why it could not be tried, or "".
-    """
-
-    ratio: float = math.nan
-    sign: float = math.nan
-    losses: list[float] = field(default_factory=list)
-    sick: frozenset[str] | None = None
-    slower: bool = False
-    training_seconds: float = 0.0
-    refusal: str = ""
 
 
 def try_remedies(
@@ -164,7 +130,7 @@ class _Trial:
             outcome = self._once(1.0)
             if untreated is not None and self._deserves_another(outcome, untreated):
                 second = self._once(_SLOWER)
-                if _end(second.losses) < _end(outcome.losses):
+                if last(second.losses) < last(outcome.losses):
                     second.slower = True
                     return second
             return outcome
@@ -180,7 +146,7 @@ class _Trial:
         if late or self.plan.in_vain or self._condition.startswith("lr_"):
             return False
         found = verdict(outcome, untreated, self._condition)[0]
-        return found in ("mends the sign, not yet the loss", "makes it worse")
+        return found in ("mends the sign, the loss is no better", "makes it worse")
 
     @property
     def _condition(self) -> str:
@@ -215,9 +181,18 @@ class _Trial:
             given = None if visit.optimizer is None else optimizer
             outcome.sick = examine(model, loss, optimizer=given, steps=visit.steps).conditions
         start = time.monotonic()
-        outcome.losses = self._train(model, loss, optimizer)
+        unit = self._unit(model, loss)
+        outcome.losses = [value / unit for value in self._train(model, loss, optimizer)]
         outcome.training_seconds = time.monotonic() - start
         return outcome
+
+    def _unit(self, model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> float:
+        """What a treatment multiplied the loss by."""
+        if loss is self.diagnosis.visit.loss:
+            return 1.0
+        own = self.diagnosis.visit.loss(model).item()
+        unit = loss(model).item() / own if own else math.nan
+        return unit if math.isfinite(unit) and unit > 0 else 1.0
 
     def _train(
         self,
@@ -235,41 +210,9 @@ class _Trial:
             if late or not math.isfinite(losses[-1]) or not value.requires_grad:
                 return losses
             value.backward()
-            if isinstance(optimizer, torch.optim.LBFGS):  # it runs the model by itself
-                optimizer.step(lambda: loss(model))
-            else:
-                optimizer.step()
+            optimizer.step()
         losses.append(loss(model).item())
         return losses
-
-
-def verdict(outcome: Outcome, untreated: Outcome, condition: str) -> tuple[str, str]:
-    """What became of a treated copy, against the untreated one: a key of ``_RANK``, and words.
-
-    The loss decides. The sign, be it the condition's figure or the condition itself, decides
-    where the loss is as before within 2 %.
-    """
-    if outcome.refusal:
-        return "", f"cannot be applied: {outcome.refusal}"
-    after = _end(outcome.losses)
-    before = _after(untreated.losses, len(outcome.losses) if math.isfinite(after) else 0)
-    mended = SIGNS[condition].is_better(untreated.sign, outcome.sign) or (
-        outcome.sick is not None
-        and condition not in outcome.sick
-        and (untreated.sick is None or condition in untreated.sick)
-    )
-    margin = 0.0
-    if math.isfinite(before):  # where both have all but learned it, they do not differ
-        margin = _CLEARLY * abs(before) + _NOTHING * abs(untreated.losses[0])
-    if after < before - margin:
-        key = "helps" if mended else "helps, the sign stays"
-    elif mended and math.isfinite(after):
-        key = "mends the sign, not yet the loss"
-    elif after > before + margin:
-        key = "makes it worse"
-    else:
-        key = "changes nothing"
-    return key, key + (" (at a tenth of the learning rate)" if outcome.slower else "")
 
 
 def _row(plan: Plan, outcome: Outcome, untreated: Outcome, diagnosis: Diagnosis) -> dict[str, Any]:
@@ -293,23 +236,11 @@ def _row(plan: Plan, outcome: Outcome, untreated: Outcome, diagnosis: Diagnosis)
         "still sick": "" if outcome.sick is None else ", ".join(sorted(outcome.sick)),
         "steps": max(len(outcome.losses) - 1, 0),
         "rank": (
-            len(_RANK) if outcome.refusal else _RANK[kind],
+            len(RANK) if outcome.refusal else RANK[kind],
             plan.in_vain,
-            _end(outcome.losses),
+            last(outcome.losses),
         ),
     }
-
-
-def _end(losses: list[float]) -> float:
-    """The last loss; infinite if it is not finite."""
-    return losses[-1] if losses and math.isfinite(losses[-1]) else math.inf
-
-
-def _after(losses: list[float], number: int) -> float:
-    """The loss of a run after as many losses as another one has; infinite if it had ended."""
-    if len(losses) >= number > 0 and math.isfinite(losses[number - 1]):
-        return losses[number - 1]
-    return _end(losses)
 
 
 def _seed(model: nn.Module) -> None:

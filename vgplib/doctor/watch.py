@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -40,7 +39,7 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
     Gradients that are added up over several passes before it are one step, passes without
     gradients (evaluation) are none, and a step that a gradient scaler skips is none. Of several
     optimizers, one counts. Where there is none of PyTorch's, a step ends when a backward pass
-    finds the gradients cleared; then all steps cost what those that are kept do.
+    finds the gradients cleared.
 
     Nothing that is computed changes, and nothing stays on the model after the block, however it
     ends. Signals and gradients are of the loss that ``backward`` was called on: times its scale
@@ -82,7 +81,8 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
     def _start(self) -> None:
         self.steps = 0
         self._history = History(*self._sizes)
-        self._told = self._early = math.nan
+        self._told: float | None = None
+        self._early: float | None = None
         self._not_finite: tuple[int, str, str] | None = None
         self._probe: Tensor | None = None
         self._pulses: list[tuple[int, Tensor]] = []
@@ -169,7 +169,7 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
             self._passes.close()
         self._passes.clear()
         self.steps += 1
-        self._told, self._early = self._early, math.nan
+        self._told, self._early = self._early, None
 
     def _keep(self) -> None:
         """Keep what was read as the step that is ending."""
@@ -185,8 +185,7 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
         """Note the size of one gradient, without waiting for it: Inf and NaN spread to it."""
         if self._probe is None or self._probe.grad is None or self._not_finite is not None:
             return
-        pulse = torch.linalg.vector_norm(self._probe.grad, math.inf)
-        self._pulses.append((self.steps, pulse))
+        self._pulses.append((self.steps, self._probe.grad.abs().amax()))
         if len(self._pulses) >= _PULSES:
             self._read_pulses()
 
@@ -235,8 +234,11 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
                     ``not_finite_cause`` is why.
         """
         attrs: dict = {"steps": self.steps}
-        if self._not_finite is not None:
-            told = zip(("step", "layer", "cause"), self._not_finite, strict=True)
+        found, bad = self._not_finite, self._history.bad_loss()
+        if bad is not None and (found is None or bad < found[0]):
+            found = bad, "", ""
+        if found is not None:
+            told = zip(("step", "layer", "cause"), found, strict=True)
             attrs |= {f"not_finite_{key}": value for key, value in told}
         return self._history.dataset(attrs)
 

@@ -130,8 +130,9 @@ def view(data: xr.Dataset, *, activation: str, depth: int, steps: int) -> View:
     elif trained - one < 0.01:
         verdict = Readout("Verdict", "Layer 1 is not missed", tone="warn")
     else:
-        verdict = Readout("Verdict", f"Without layer 1: {100 * (trained - one):.0f} points less",
-                          tone="good")  # fmt: skip
+        points = round(100 * (trained - one))
+        words = f"Without layer 1: {points} point{'s' * (points != 1)} less"
+        verdict = Readout("Verdict", words, tone="good")
     return View(
         x=Axis("hidden layers that stay frozen", (0, depth), whole=True),
         y=Axis("test accuracy", (0, 1)),

@@ -15,7 +15,8 @@ from vgplib.numbers import figures
 if TYPE_CHECKING:
     import xarray as xr
 
-CURED, MATTERS = 0.8, 0.1  # test accuracy that the digits allow easily; points that are no chance
+# Test accuracy that the digits allow easily; a difference that is no chance; growth of the loss.
+CURED, MATTERS, RUINED = 0.8, 0.1, 10.0
 
 
 def run(*, case: str, remedy: str, seed: int) -> xr.Dataset:
@@ -43,7 +44,7 @@ def view(data: xr.Dataset, *, case: str, remedy: str) -> View:
     right = [float(v) for v in np.median(data["accuracy"].values, axis=0)]
     series = [band("as it came", steps, untreated, role="second")]
     if remedy != "nothing":
-        series.insert(0, band("with the remedy", steps, treated))
+        series.insert(0, band(TREATMENTS[remedy][0], steps, treated))
     return View(
         x=Axis("step", (0, STEPS), whole=True),
         y=Axis("training loss", decades(runs), log=True),
@@ -51,18 +52,21 @@ def view(data: xr.Dataset, *, case: str, remedy: str) -> View:
         readouts=(
             Readout("Loss at the end", f"{figures(ends[0])} → {figures(ends[1])}", ends[1]),
             Readout("Test digits right", f"{right[0]:.0%} → {right[1]:.0%}", right[1]),
-            _verdict(*right, remedy),
+            _verdict(right, ends, remedy),
         ),
     )
 
 
-def _verdict(before: float, after: float, remedy: str) -> Readout:
+def _verdict(right: list[float], losses: list[float], remedy: str) -> Readout:
+    """What the remedy did, from test accuracy and loss before and after."""
     if remedy == "nothing":
         return Readout("Verdict", "Choose a remedy")
-    if after < before - MATTERS:
+    before, after = right
+    ruined = np.isfinite(losses[0]) and not losses[1] < RUINED * losses[0]
+    if after < before - MATTERS or (ruined and after < CURED):
         return Readout("Verdict", "Makes it worse", tone="bad")
     if before > CURED:
-        return Readout("Verdict", "There was nothing to cure", tone="plain")
+        return Readout("Verdict", "There was nothing to cure")
     if after > CURED:
         return Readout("Verdict", "Cures it", tone="good")
     if after > before + MATTERS:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vgplib.measures.preserve import left_as_they_were
 from vgplib.measures.record import Layer, Look, Recorder
 from vgplib.measures.report import Parameter, report
+from vgplib.measures.uncheckpointed import uncheckpointed
 from vgplib.measures.updates import updates
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def observe(
     recorder = Recorder(modules, look)
     if leaves is not None:
         recorder.leaves = leaves
-    with torch.enable_grad(), _eager():
+    with torch.enable_grad(), _eager(), uncheckpointed():
         with recorder, _told_where(recorder):
             value = loss(model)
         if not recorder.layers:

@@ -178,13 +178,15 @@ class Recorder(TorchFunctionMode):
             return
         last: _Mark | None = None
         weight: _Mark | None = None
+        dims, data = 0, False
         for arg in args:
             for tensor in arg if isinstance(arg, tuple | list) else (arg,):
                 mark = self._mark(tensor)
                 if mark is None:
+                    data = data or (isinstance(tensor, Tensor) and id(tensor) not in self._buffers)
                     continue
                 if mark.layer is None:
-                    weight = weight or mark
+                    weight, dims = weight or mark, max(dims, tensor.dim())
                 elif last is None or mark.layer.index > last.layer.index:  # type: ignore[union-attr]
                     last = mark
         if last is not None and active and not last.active:
@@ -192,6 +194,8 @@ class Recorder(TorchFunctionMode):
         found = last or weight
         if found is None:
             return
+        if found is weight and data and isinstance(out, Tensor) and out.dim() > dims:
+            return  # a parameter spread over a batch of data is no weight
         for tensor in (out,) if isinstance(out, Tensor) else out:
             # What was changed in place, such as a parameter or a buffer, is not ours to mark.
             if isinstance(tensor, Tensor) and id(tensor) not in self._models:

@@ -196,3 +196,25 @@ def relu_rnn_adding_problem():
     target = (value * mask).sum(0).unsqueeze(1)
     net = Adding()
     return net, lambda m: F.mse_loss(m(x), target), torch.optim.Adam(net.parameters(), lr=1e-4)
+
+
+@case(
+    "temporal_vanishing",
+    about="an LSTM with a forget bias of 0.5 over 30 steps, read at the end; just beyond 10^3",
+    facts=[in_time("lstm", low=10**-4.2, high=10**-3.3)],
+)
+def lstm_that_forgets():
+    torch.manual_seed(28)
+
+    class Drop(nn.Module):
+        def __init__(self, n=32):
+            super().__init__()
+            self.lstm, self.out = nn.LSTM(3, n, batch_first=True), nn.Linear(n, 1)
+            self.lstm.bias_ih_l0.data[n : 2 * n] = 0.5
+
+        def forward(self, x):
+            return self.out(self.lstm(x)[0][:, -1])
+
+    x = torch.randn(40, 30, 3)
+    y = x[:, :6, 0].sum(1, keepdim=True)
+    return Drop(), lambda m: F.mse_loss(m(x), y), None

@@ -115,3 +115,13 @@ def siren():
         nn.init.uniform_(layer.weight, -bound, bound)
     grid = torch.cartesian_prod(torch.linspace(-1, 1, 16), torch.linspace(-1, 1, 16))
     return net, fit(grid, torch.sin(9 * grid[:, :1]) * F.relu(grid[:, 1:])), None
+
+
+@healthy(prove=all_of(trains(), signal("0", "14", (0.2, 5))))
+def wide_and_narrow():
+    """Layers of 256 and 64 units in turn: a gradient's norm is kept, its size per unit is not."""
+    net = nn.Sequential()
+    for fan_in, fan_out in [(64, 256), (256, 64)] * 4:
+        net.extend([nn.Linear(fan_in, fan_out), nn.ReLU()])
+    net.append(nn.Linear(64, 10))
+    return initialise(net, he), classify(*images()), None

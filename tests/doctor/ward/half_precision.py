@@ -6,7 +6,7 @@ from torch import nn
 
 from .case import healthy, sick
 from .material import Lambda, classify, convnet, fit, gain, he, images, initialise, mlp, pictures
-from .proofs import all_of, finite_gradients, gradients, seen, trains
+from .proofs import activations, all_of, finite_gradients, gradients, seen, signal, spread, trains
 
 
 def lost(share):
@@ -26,7 +26,10 @@ def half(model):
 
 
 @sick(
-    "fp16_underflow", also={"vanishing", "rank_collapse"}, cause="half precision", prove=lost(0.4)
+    "fp16_underflow",
+    also={"vanishing", "rank_collapse"},
+    cause="half precision",
+    prove=all_of(lost(0.4), signal("layer1", "head", (0, 1e-4)), spread("act10", (0, 1e-3))),
 )
 def sigmoid_in_half():
     """Ten sigmoid layers in float16: what is left of the signal is rounded to 0."""
@@ -79,13 +82,15 @@ def leaves_the_range(model, loss, optimizer):
     assert not max(calls, key=lambda v: v.nan_to_num(torch.inf)) <= wide
 
 
-def same_in_single(x, to_loss):
-    """Proof that the same weights and data give a finite loss and gradients in float32."""
+def same_in_single(x, to_loss, *proofs):
+    """Proof that the same weights and data are finite in float32, and what else holds there."""
 
     def prove(model, loss, optimizer):
         model.float()
         single = to_loss(x().float())
         assert single(model).isfinite() and finite_gradients(model, single)
+        for proof in proofs:
+            proof(model, single, optimizer)
 
     return prove
 
@@ -96,7 +101,12 @@ def same_in_single(x, to_loss):
     cause="half precision",
     prove=all_of(
         leaves_the_range,
-        same_in_single(lambda: images()[0], lambda x: classify(x, images()[1])),
+        same_in_single(
+            lambda: images()[0],
+            lambda x: classify(x, images()[1]),
+            activations("layer1", "layer8", (3e3, 1e6)),
+            signal("layer1", "head", (3e3, 1e6)),
+        ),
     ),
 )
 def large_weights_in_half():

@@ -5,7 +5,7 @@ from torch import nn
 
 from .case import sick
 from .material import Lambda, classify, gain, he, images, initialise, mlp
-from .proofs import activations, all_of, dead, flat, gradients, signal, spread, stuck
+from .proofs import activations, all_of, dead, flat, gradients, history, signal, spread, stuck
 
 xavier = nn.init.xavier_normal_
 
@@ -19,6 +19,29 @@ xavier = nn.init.xavier_normal_
 def eight_sigmoid_layers():
     """The classic: every sigmoid takes at least three quarters of the signal, none saturates."""
     return mlp(8, nn.Sigmoid, xavier), classify(*images()), None
+
+
+def adam_moves_all_alike(model, loss, optimizer):
+    """The first layer's weights move as fast as the last one's: updates do not show it."""
+    before = [model.layer1.weight.detach().clone(), model.layer8.weight.detach().clone()]
+    history(model, loss, optimizer, 5)
+    after = [model.layer1.weight, model.layer8.weight]
+    first, last = ((a - b).norm() for a, b in zip(after, before, strict=True))
+    assert 0.1 < first / last < 10
+
+
+@sick(
+    "vanishing",
+    also={"rank_collapse"},
+    cause="saturating activation",
+    prove=all_of(
+        signal("layer1", "layer8", (0, 3e-4)), spread("act8", (0, 1e-3)), adam_moves_all_alike
+    ),
+)
+def hidden_by_adam():
+    """The same with Adam, which divides each weight's gradient by its usual size."""
+    net = mlp(8, nn.Sigmoid, xavier)
+    return net, classify(*images()), torch.optim.Adam(net.parameters(), 1e-3)
 
 
 @sick(

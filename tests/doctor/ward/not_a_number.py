@@ -7,7 +7,7 @@ from torch import nn
 from .attention import Language, Pre
 from .case import sick
 from .material import Lambda, classify, fit, gain, he, images, initialise, mlp, text
-from .proofs import all_of, finite_gradients, seen
+from .proofs import all_of, finite_gradients, gradients, seen
 
 
 def finite_loss(yes):
@@ -86,8 +86,7 @@ def angle_of_equal_vectors():
         a = F.normalize(model(x), dim=1)
         return torch.acos((a @ a.T).clamp(-1, 1)).mean()
 
-    net = mlp(1, nn.Tanh, gain(1.0), outputs=1)
-    return net, loss, None
+    return mlp(1, nn.Tanh, gain(1.0), outputs=8), loss, None
 
 
 @sick("nan", cause="loss choice", prove=finite_loss(False))
@@ -139,9 +138,10 @@ def deviation_of_one_sample():
 
 def mean_over_none(model, loss, optimizer):
     assert loss(model).isnan()
+    assert not any(g.any() for g in gradients(model, loss).values())
 
 
-@sick("nan", cause="empty mean", prove=mean_over_none)
+@sick("nan", also={"zero_gradient"}, cause="empty mean", prove=mean_over_none)
 def no_label_left():
     """Every label is the one to ignore, so the loss is a mean over none."""
     tokens = text(8)

@@ -1,4 +1,4 @@
-"""Faults between the layers: graphs that are cut, weights left out, functions without a slope."""
+"""Faults between the layers: graphs that are cut, and weights that are left out or frozen."""
 
 import torch
 import torch.nn.functional as F
@@ -142,9 +142,14 @@ def frozen_convolution_in_the_optimizer():
 
 
 def frozen_in_the_middle(model, loss, optimizer):
+    """Single layers stay as they are, while the network around them trains."""
+    assert optimizer is None
     wanted = [p.requires_grad for p in model.parameters()]
     assert wanted[0] and wanted[-1] and not all(wanted)
-    assert optimizer is None
+    before = [p.detach().clone() for p in model.parameters()]
+    trains()(model, loss, optimizer)
+    moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
+    assert moved == wanted
 
 
 @sick("frozen", cause="not trainable", prove=frozen_in_the_middle)

@@ -19,9 +19,19 @@ from transformers import (
 
 from .case import healthy, sick
 from .material import pictures, text
+from .not_a_number import mean_over_none
 from .optimizers import too_high, too_low
 from .plumbing import frozen_in_the_optimizer
-from .proofs import all_of, finite_gradients, seen, signal, stuck, trains, without_gradient
+from .proofs import (
+    activations,
+    all_of,
+    finite_gradients,
+    seen,
+    signal,
+    stuck,
+    trains,
+    without_gradient,
+)
 
 
 def gpt2(layers=2, **options):
@@ -202,11 +212,7 @@ def gpt2_with_large_queries():
     return net, its_own(text()), None
 
 
-def only_ignored(model, loss, optimizer):
-    assert loss(model).isnan()
-
-
-@sick("nan", cause="empty mean", prove=only_ignored)
+@sick("nan", also={"zero_gradient"}, cause="empty mean", prove=mean_over_none)
 def gpt2_without_labels():
     """All labels are -100, which is what a collator makes of prompts without answers."""
     tokens = text(4)
@@ -219,7 +225,12 @@ def scale_of_single(model, loss, optimizer):
     assert loss(model).isfinite() and finite_gradients(model, loss)
 
 
-@sick("fp16_overflow", also={"saturation"}, cause="half precision", prove=scale_of_single)
+@sick(
+    "fp16_overflow",
+    also={"saturation"},
+    cause="half precision",
+    prove=all_of(scale_of_single, hard_attention),
+)
 def gpt2_logits_in_half():
     """Products of queries and keys pass 65504 before they are divided and shifted."""
     net = gpt2(attn_implementation="eager")
@@ -234,11 +245,13 @@ def gpt2_logits_in_half():
     cause="initialisation too small",
     prove=all_of(
         stuck(above=2.9),
+        signal("transformer.wte", "lm_head", (0, 1e-4)),
+        activations("transformer.wte", "transformer.h.1", (1e3, 1e9)),
         lambda m, f, o: same_tokens(seen(m, f, "transformer.ln_f")["transformer.ln_f"][-1]),
     ),
 )
 def gpt2_with_drowned_embeddings():
-    """Embeddings of 10^-7 beside biases of size one: all tokens look the same."""
+    """Tied embeddings of 10^-7 beside biases of one: tokens look alike, and answers are 0."""
     net = gpt2()
     nn.init.normal_(net.transformer.wte.weight, std=1e-7)
     nn.init.normal_(net.transformer.wpe.weight, std=1e-7)

@@ -55,7 +55,7 @@ def quantised_convnet():
     ),
 )
 def clamp_that_cuts_all():
-    """Features around 5 are clamped to 0..1, where all of them are 1."""
+    """Features around 30 are clamped to 0..1, where all of them are 1."""
     net = Two(lambda h: h.clamp(0, 1))
     nn.init.constant_(net.encoder.head.bias, 30.0)
     return net, classify(*images()), None
