@@ -20,7 +20,8 @@ A lesson needs one import, ``import vgplib as vgp``, and these names:
 ``vgp.measure``       what each layer of a network passes back and forward
 ``vgp.record``        the same, in part, while a training step runs: the light mode
 ``vgp.examine``       what ails a model: the doctor's diagnosis, with its proof
-``vgp.doctor``        its rules, as a table
+``vgp.watch``         a training loop, seen while it runs, and judged at the end
+``vgp.doctor``        its rules, as a table, and how often they are right
 ``vgp.theory``        closed forms and mean-field theory
 ``vgp.networks``      the networks, activations, initialisers and data of the lessons
 ``vgp.figures``       a number as text, with a few significant digits
@@ -57,6 +58,7 @@ _HOMES = {
     "record": "vgplib.measures.light",
     "examine": "vgplib.doctor.examine",
     "doctor": "vgplib.doctor",
+    "watch": "vgplib.doctor.watch",
     "theory": "vgplib.measures.theory",
     "networks": "vgplib.networks",
 }

@@ -3,8 +3,8 @@
 import subprocess
 import sys
 
-import lightning.pytorch as lightning
 import pytest
+import pytorch_lightning as lightning
 import torch
 import torch.nn.functional as F
 import transformers

@@ -26,8 +26,8 @@ def seed():
         yield
 
 
-def fresh(case):
-    return case.make()
+def named(name):
+    return next(c for c in ALL if c.name == name).make()
 
 
 def wanted(model, optimizer):
@@ -119,14 +119,14 @@ def fp16_overflow(model, loss, optimizer):
     squares = []
     model[1].norm.register_forward_pre_hook(lambda _, args: squares.append(args[0].pow(2)))
     loss(model)
-    assert squares[0].dtype == torch.float16 and squares[0].isinf().float().mean() > 0.5
+    assert squares[0].dtype == torch.float16 and squares[0].isinf().any(-1).float().mean() > 0.9
     model[1].norm.register_forward_pre_hook(lambda _, args: squares.append(args[0].float().pow(2)))
     loss(model)
     assert squares[-1].isfinite().all()
 
 
 def rates(case, factor, steps):
-    model, loss, optimizer = fresh(case)
+    model, loss, optimizer = case.make()
     for group in optimizer.param_groups:
         group["lr"] *= factor
     return m.train(model, loss, optimizer, steps)
@@ -140,7 +140,7 @@ def lr_too_high(case):
 
 
 def lr_too_low(case):
-    model, loss, optimizer = fresh(case)
+    model, loss, optimizer = case.make()
     old = copy.deepcopy(model.state_dict())
     m.train(model, loss, optimizer, 1)
     moved = [(p - old[k]).norm() / p.norm() for k, p in model.named_parameters() if p.dim() > 1]
@@ -167,19 +167,24 @@ def test_sick(case):
         if check in (lr_too_high, lr_too_low):
             check(case)
         elif (case.name, condition) not in SPECIAL:
-            check(*fresh(case))
+            check(*case.make())
 
 
 def test_the_prior_stops_the_signal_at_the_sigmoid():
-    model, loss, _ = fresh(next(c for c in ALL if c.name == "squared_error_on_a_prior"))
+    model, loss, _ = named("squared_error_on_a_prior")
     kept = []
-    model.register_forward_hook(lambda *a: (a[2].retain_grad(), kept.append(a[2])) and None)
+
+    def keep(module, inputs, output):
+        output.retain_grad()
+        kept.append(output)
+
+    model.register_forward_hook(keep)
     layers = m.stream(model, loss)
     assert m.norm(layers[-1][2]) < 1e-3 * m.norm(kept[0].grad)
 
 
 def test_the_identity_rnn_grows_along_time():
-    model, loss, _ = fresh(next(c for c in ALL if c.name == "identity_rnn_too_large"))
+    model, loss, _ = named("identity_rnn_too_large")
     states = []
     model.rnn.register_forward_hook(lambda _, args, out: states.append(out[0].detach()))
     loss(model)
@@ -188,7 +193,7 @@ def test_the_identity_rnn_grows_along_time():
 
 @pytest.mark.parametrize("case", HEALTHY, ids=lambda c: c.name)
 def test_healthy(case):
-    model, loss, optimizer = fresh(case)
+    model, loss, optimizer = case.make()
     found = m.gradients(model, loss)
     mine = wanted(model, optimizer)
     assert all(p.requires_grad and found[name] is not None for name, p in mine.items())
@@ -204,7 +209,7 @@ def test_healthy(case):
 
 @pytest.mark.parametrize("case", HEALTHY, ids=lambda c: c.name)
 def test_healthy_learns(case):
-    model, loss, optimizer = fresh(case)
+    model, loss, optimizer = case.make()
     if case.name == "converged":
         assert loss(model) < 1e-4
         return
@@ -222,12 +227,12 @@ def test_healthy_learns(case):
 
 def test_time_in_the_healthy_recurrent_ones():
     for name in ("adding_problem", "char_rnn"):
-        model, loss, _ = fresh(next(c for c in ALL if c.name == name))
+        model, loss, _ = named(name)
         assert 1e-3 < m.through_time(model, loss, recurrent(model)) < 1e3
 
 
 def test_the_warm_up_starts_low_by_schedule():
-    _, _, optimizer = fresh(next(c for c in ALL if c.name == "warming_up"))
+    _, _, optimizer = named("warming_up")
     group = optimizer.param_groups[0]
     assert group["lr"] < 1e-8 and group["initial_lr"] == 5e-3
 
@@ -238,7 +243,7 @@ def test_the_set():
     for case in ALL:
         values = []
         for _ in range(2):
-            model, loss, _ = fresh(case)
+            model, loss, _ = case.make()
             torch.manual_seed(1)
             values.append(loss(model).item())
         assert values[0] == values[1] or values[0] != values[0]

@@ -142,13 +142,31 @@ class Fused(nn.Module):
         return torch.softmax(q @ k.transpose(1, 2), -1) @ v
 
 
-@pytest.mark.parametrize("kind", ["apart", "fused", "PyTorch's own"])
+class Behind(nn.Module):
+    """A layer whose weight stands behind its input, as in GPT-2."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.bias = (
+            nn.Parameter(torch.randn(16, 48) / 4),
+            nn.Parameter(torch.zeros(48)),
+        )
+
+    def forward(self, x):
+        return torch.addmm(self.bias, x.flatten(0, -2), self.weight).view(*x.shape[:-1], 48)
+
+
+@pytest.mark.parametrize("kind", ["apart", "fused", "fused behind", "PyTorch's own"])
 def test_attention_s_logits_are_brought_back(kind):
     net, loss, *_ = PATIENTS["large_logits"]()
     x = torch.randn(8, 8, 16, generator=torch.Generator().manual_seed(0))
     if kind == "fused":
         net, loss = Fused(), lambda m: m(x).mean()
         net.qkv.weight.data[:16] *= 40
+    elif kind == "fused behind":
+        net, loss = Fused(), lambda m: m(x).mean()
+        net.qkv = Behind()
+        net.qkv.weight.data[:, :16] *= 40
     elif kind == "PyTorch's own":
         net = nn.TransformerEncoderLayer(16, 4, 32, dropout=0, batch_first=True)
         loss = lambda m: m(x)[0, 0, 0]  # noqa: E731

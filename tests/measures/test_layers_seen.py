@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import vgplib as vgp
 from vgplib.measures import calls
@@ -144,6 +145,38 @@ def test_weights_that_are_computed_keep_the_name_of_their_layer(wrap):
     assert [name for name, _ in seen(net, torch.randn(3, 4))] == ["0", "2"]
 
 
+def test_data_from_which_a_parameter_is_taken_away_is_no_weight():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words, self.mean = nn.Parameter(torch.randn(6, 4)), nn.Parameter(torch.zeros(4))
+
+        def forward(self, x):
+            return F.relu((x - self.mean) @ self.words.T) @ self.words + self.mean
+
+    torch.manual_seed(0)
+    assert seen(Tied(), torch.randn(5, 4)) == [("words", "linear"), ("words", "linear")]
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (nn.ReLU6(), "relu6"),
+        (nn.Hardtanh(), "hardtanh"),
+        (lambda z: z.clamp(min=0), "relu"),
+        (lambda z: torch.clamp(z, 0, 1), "relu6"),
+        (lambda z: z.clamp(-2, 2), "clamp"),
+        (lambda z: F.gelu(z, approximate="tanh"), "gelu"),
+        (lambda z: F.softmax(z, -1), "softmax"),
+        (lambda z: z.relu_(), "relu"),
+    ],
+)
+def test_an_activation_has_the_name_of_what_it_is(function, name):
+    layer, x = nn.Linear(3, 4), torch.randn(5, 3)
+    data = vgp.measure(layer, lambda m: function(m(x)).pow(2).mean())
+    assert data.activation.item() == name
+
+
 def test_what_a_residual_branch_is_scaled_by():
     class Branch(nn.Module):
         def __init__(self):
@@ -156,19 +189,30 @@ def test_what_a_residual_branch_is_scaled_by():
     assert seen(Branch(), torch.randn(3, 4)) == [("inner", "linear"), ("alpha", "scale")]
 
 
-def test_layers_under_checkpointing_are_seen_once():
-    from torch.utils.checkpoint import checkpoint
+@pytest.mark.parametrize("use_reentrant", [True, False])
+def test_layers_under_checkpointing_are_seen_once_with_their_signal(use_reentrant):
+    torch.manual_seed(0)
 
-    class Saving(nn.Module):
+    class Net(nn.Module):
         def __init__(self):
             super().__init__()
-            torch.manual_seed(0)
-            self.a, self.b = nn.Linear(3, 3), nn.Linear(3, 1)
+            self.a, self.b = nn.Linear(3, 4), nn.Linear(4, 2)
+            self.stem = nn.Linear(3, 3)
 
-        def forward(self, x):
-            return self.b(checkpoint(lambda y: torch.tanh(self.a(y)), x, use_reentrant=False))
+        def branch(self, y):
+            return torch.tanh(self.a(y))
 
-    assert [name for name, _ in seen(Saving(), torch.randn(2, 3))] == ["a", "b"]
+        def forward(self, x, checkpointed=True):
+            h = self.stem(x)
+            if checkpointed:
+                return self.b(checkpoint(self.branch, h, use_reentrant=use_reentrant))
+            return self.b(self.branch(h))
+
+    net, x = Net(), torch.randn(5, 3)
+    assert [name for name, _ in seen(net, x)] == ["stem", "a", "b"]
+    plain = vgp.measure(net, lambda m: m(x, checkpointed=False).pow(2).mean())
+    data = vgp.measure(net, lambda m: m(x).pow(2).mean())
+    assert data.signal.values == pytest.approx(plain.signal.values, rel=1e-6)
 
 
 def test_a_compiled_model_is_measured_as_it_was_written():

@@ -47,7 +47,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "forget gate": "chrono_bias forget_bias recurrent_orthogonal",
         "": _THROUGH_TIME,
     },
-    "temporal_exploding": {"": "recurrent_orthogonal gru clip lr_down"},
+    "temporal_exploding": {"": "recurrent_orthogonal irnn gru clip lr_down"},
     "forward_vanishing": {
         "input scale": f"input_scale {_SIZE}",
         "": _SIZE,

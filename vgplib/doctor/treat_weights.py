@@ -107,12 +107,15 @@ def scale_logits(case: Case) -> str:
                 "weight.data /= weight.shape[0] ** 0.25  # query and key together: 1 / sqrt(width)",
             )
         )
-    fused = [p.weight for p in case.parts if _is_fused(case, p)]
-    if fused:
+    for turned in (False, True):
+        fused = [p.weight for p in case.parts if p.transposed is turned and _is_fused(case, p)]
+        if not fused:
+            continue
+        data = "model.get_parameter(name).data" + (".T" if turned else "")
         code.append(
             loop(
                 fused,
-                "for weight in model.get_parameter(name).data.chunk(3)[:2]:  # query and key",
+                f"for weight in {data}.chunk(3)[:2]:  # query and key",
                 "    nn.init.xavier_normal_(weight)",
                 "    weight /= weight.shape[0] ** 0.25",
             )
@@ -135,12 +138,13 @@ def _is_query_or_key(name: str) -> bool:
 
 def _is_fused(case: Case, part: Part) -> bool:
     """Whether the layer makes query, key and value at once, one upon another."""
-    if part.kind != "linear" or part.transposed or not part.module:
+    owner = part.weight.rpartition(".")[0].rpartition(".")[2].lower()
+    called_so = "qkv" in owner or owner in ("in_proj", "c_attn", "query_key_value")
+    if part.kind != "linear" or not called_so:
         return False
-    leaf = part.module.rpartition(".")[2].lower()
-    called_so = "qkv" in leaf or leaf in ("in_proj", "c_attn", "query_key_value")
-    outputs, inputs = case.model.get_parameter(part.weight).shape
-    return called_so and outputs == 3 * inputs
+    weight = case.model.get_parameter(part.weight)
+    outputs, inputs = weight.T.shape if part.transposed else weight.shape
+    return outputs == 3 * inputs
 
 
 def _is_float(case: Case, name: str) -> bool:

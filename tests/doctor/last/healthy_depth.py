@@ -141,7 +141,7 @@ class Inverted(nn.Module):
         self.expand = nn.Sequential(nn.Conv2d(c, 3 * c, 1, bias=False), nn.BatchNorm2d(3 * c))
         self.depth = nn.Conv2d(3 * c, 3 * c, 3, padding=1, groups=3 * c, bias=False)
         self.gate = nn.Sequential(
-            nn.Conv2d(3 * c, c // 2, 1), nn.ReLU(), nn.Conv2d(c // 2, 3 * c, 1)
+            nn.Conv2d(3 * c, c // 2, 1), nn.SiLU(), nn.Conv2d(c // 2, 3 * c, 1)
         )
         self.project = nn.Sequential(nn.Conv2d(3 * c, c, 1, bias=False), nn.BatchNorm2d(c))
 

@@ -195,5 +195,5 @@ def warming_up():
     y = x[torch.arange(96), task]
     net = HyperNet()
     adam = torch.optim.AdamW(net.parameters(), 5e-3)
-    torch.optim.lr_scheduler.LambdaLR(adam, lambda step: min(1.0, (step + 2e-7) / 500))
+    torch.optim.lr_scheduler.LambdaLR(adam, lambda step: min(1.0, (step + 1e-4) / 500))
     return net, lambda m: F.mse_loss(m(x, task), y), adam

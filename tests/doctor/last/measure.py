@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
@@ -9,7 +10,7 @@ SLOPES = {
     aten.tanh.default: lambda x, y: 1 - y**2,
     aten.sigmoid.default: lambda x, y: 4 * y * (1 - y),
     aten.hardtanh.default: lambda x, y: (y.abs() < 1).float(),
-    aten._softmax.default: lambda x, y: torch.where(y > 0, 4 * y * (1 - y), 1.0),
+    aten._softmax.default: lambda x, y: 4 * y * (1 - y),
 }
 
 
@@ -44,6 +45,21 @@ def is_layer(module):
     return own and not isinstance(module, (nn.ParameterList, nn.modules.batchnorm._BatchNorm))
 
 
+class Einsums(TorchFunctionMode):
+    """Keeps the results of einsum, for networks that have no layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.results = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if func is torch.einsum and out.requires_grad:
+            out.retain_grad()
+            self.results.append(("einsum", out))
+        return out
+
+
 def stream(model, loss):
     """Of every layer with weights, in order of call: (name, output, dloss/d output)."""
     seen, handles = [], []
@@ -59,11 +75,17 @@ def stream(model, loss):
     for name, module in model.named_modules():
         if is_layer(module) and not list(module.children()) or hasattr(module, "parametrizations"):
             handles.append(module.register_forward_hook(note(name)))
-    value = loss(model)
+
+    with Einsums() as einsums:
+        value = loss(model)
     for handle in handles:
         handle.remove()
     value.backward()
-    return [(name, out.detach(), out.grad) for name, out in seen if out.grad is not None]
+    return [
+        (name, out.detach(), out.grad)
+        for name, out in seen or einsums.results
+        if out.grad is not None
+    ]
 
 
 def rms(x):
@@ -86,9 +108,12 @@ def activation_ratio(model, loss):
     return rms(layers[-1][1]) / rms(layers[0][1])
 
 
-def spread(h):
-    """How much the rows of (..., rows, features) differ, relative to their size."""
-    h = h.double()
+def spread(model, loss):
+    """How much samples, or tokens, differ at the last hidden layer, relative to their size."""
+    layers = stream(model, loss)
+    last = layers[-2][0]
+    h = next(out for name, out, _ in layers if name == last).double()
+    h = h if h.dim() < 4 else h.flatten(1)
     return ((h - h.mean(-2, keepdim=True)).norm() / h.norm()).item()
 
 

@@ -150,7 +150,7 @@ def batch_norm_tower():
 def vgg_with_a_typo():
     x, y = pictures(16, 3, 16, 4)
     parts, c = [], 3
-    for width in [16, 16, "M", 32, 32, "M", 64, 64, 64, "M", 64, 64, 64, 64]:
+    for width in [16, 16, "M", 32, 32, "M", 64, 64, 64, "M", 64, 64, 64, 64, 64, 64]:
         if width == "M":
             parts.append(nn.MaxPool2d(2))
             continue
@@ -219,12 +219,12 @@ class SumLayer(nn.Module):
     def __init__(self, width):
         super().__init__()
         self.eps = nn.Parameter(torch.zeros(()))
-        self.mlp = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(), nn.Linear(width, width))
 
     def forward(self, h, edges):
         source, target = edges
         message = torch.zeros_like(h).index_add(0, target, h[source])
-        return torch.relu(self.mlp((1 + self.eps) * h + message))
+        return F.leaky_relu(self.mlp((1 + self.eps) * h + message))
 
 
 class SumGraphNet(nn.Module):

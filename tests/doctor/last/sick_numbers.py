@@ -93,7 +93,11 @@ class HalfBlock(nn.Module):
         return x + self.down(F.silu(self.up(self.norm(x))))
 
 
-@case("fp16_overflow", about="RMS norm squares activations of 400 in half precision")
+@case(
+    "fp16_overflow",
+    also=("zero_gradient",),
+    about="RMS norm squares activations of 400 in half precision",
+)
 def half_rms_norm():
     x, y = blobs(32, 16, 4)
     x = (400 * x).half()

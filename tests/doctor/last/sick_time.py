@@ -37,7 +37,9 @@ class Sentiment(nn.Module):
 
 
 @case(
-    "temporal_vanishing", about="two bidirectional LSTM layers over 120 words, read by out[:, -1]"
+    "temporal_vanishing",
+    also=("zero_gradient",),
+    about="two bidirectional LSTM layers over 120 words, read by out[:, -1]",
 )
 def sentiment_out_minus_one():
     text = torch.randint(1, 200, (24, 120))
