@@ -33,8 +33,8 @@ def figures() -> dict[str, dict[str, Any]]:
 def calibration() -> pd.DataFrame:
     """How often the doctor is right: one column for each set of models.
 
-    *ward* are the models on which the rules were calibrated, *unseen* are others, made without a
-    look at the rules. Shares have 95 % confidence intervals.
+    *Calibrated on* are the models that the rules were made with; *held out* are others, which were
+    made without a look at the rules, and for which no rule was changed. Shares have 95 % confidence intervals.
     """
     import pandas as pd
 

@@ -272,4 +272,5 @@ def _try_steps(found: Evidence) -> None:
 
 
 def _multiplications(layers: list[Layer]) -> int:
-    return sum(y.entries * (w.numel() // max(w.shape[0], 1)) for y in layers for w in y.weights[:1])
+    weights = [(y.entries, y.weights[0]) for y in layers if y.weights[0].dim()]
+    return sum(entries * (w.numel() // max(w.shape[0], 1)) for entries, w in weights)
