@@ -68,7 +68,8 @@ class Evidence:
         overflow: Where float16 is used, the module in which it first leaves its range, if any.
         rescaled: Where float16 is used, a pass with the loss scaled up; else None.
         trial: Steps of the caller's optimizer, if there is one.
-        slower: The same at a hundredth of the rate, if the loss went up.
+        slower: The same at a hundredth of the rate or less, if the loss went up: at a rate with
+            which networks learn.
         faster: The same at two higher rates, if next to nothing changed.
         untrained: The loss with each weight's entries shuffled, if next to nothing changed.
         adds: How many places of the graph add up two paths, as skip connections do.
@@ -259,10 +260,10 @@ def _try_steps(found: Evidence) -> None:
         count *= _MORE
     try:
         found.trial = trial = train(visit, count, 1.0)
+        largest = max((u for u in trial.updates.values() if math.isfinite(u)), default=0.0)
         if went_up(trial):
-            found.slower = train(visit, count, 0.01)
+            found.slower = train(visit, count, min(0.01, _USUAL[0] / max(largest, 1e-12)))
         elif changed_nothing(trial):
-            largest = max(trial.updates.values(), default=0.0)
             found.faster = tuple(
                 train(visit, count, min(wanted / max(largest, 1e-12), 1e8)) for wanted in _USUAL
             )

@@ -51,7 +51,7 @@ def lr_too_high(evidence: Evidence, threshold: float) -> Finding | None:
     numbers = {
         "loss before": trial.losses[0],
         "loss after": trial.losses[-1],
-        "loss after, at a hundredth of the rate": slower.losses[-1],
+        "loss after, at a far smaller rate": slower.losses[-1],
         "steps": float(len(trial.losses) - 1),
     }
     return Finding("lr_too_high", "critical", (), "learning rate too high", numbers)

@@ -158,7 +158,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "lr_too_high",
-        "rise of the loss over some steps, relative, where a hundredth of the rate does better",
+        "rise of the loss over some steps, relative, where a far smaller rate does better",
         RISE,
         "the step overshoots: the loss goes up along its own gradient",
         judge_learning.lr_too_high,
@@ -209,10 +209,10 @@ def rules() -> pd.DataFrame:
     """
     import pandas as pd
 
-    counts = [found["conditions"] for found in figures().values()]
+    counts = figures()["now"]["conditions"]
     rows = []
     for rule in (*FIRST, *RULES):
-        named, of, wrongly = (sum(c[rule.condition][i] for c in counts) for i in range(3))
+        named, of, wrongly = counts[rule.condition]
         calibration = f"{named} of {of}; wrongly {wrongly}"
         rows.append((rule.condition, rule.evidence, rule.threshold, rule.source, calibration))
     columns = ["condition", "evidence", "threshold", "source", "calibration"]

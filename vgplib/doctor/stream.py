@@ -168,10 +168,11 @@ def courses(seen: Pass) -> list[Course]:
         if len(signals) >= _RUNS:
             few = max(1, len(signals) // 10)
             early, late = max(signals[:few]), max(signals[-few:])
-            if any(p.name.startswith(f"{name}.weight_ih_l0_reverse") for p in seen.parameters):
-                # Both ends are near the loss; what is far from both lies in the middle.
-                middle = len(signals) // 2
-                early, late = max(signals[middle - few : middle + few]), min(early, late)
+            both_ways = f"{name}.weight_ih_l0_reverse"
+            if any(p.name.startswith(both_ways) for p in seen.parameters):
+                # Both ends may be near the loss; what is far from both lies in the middle.
+                half = len(signals) // 2
+                early = min(early, max(signals[half - few : half + few]))
             ratio = early / late
             factor = backward_factor(range(len(signals)), signals).factor
             found.append(Course(name, of[0].kind, ratio, factor, len(signals), in_time))

@@ -176,7 +176,7 @@ DIAGNOSES: dict[str, tuple[str, Callable[[Evidence], Judged]]] = {
     "rate_high": ("learning rate too high", _rate_high),
     "labels": ("broken labels", _labels),
     "converged": ("converged", _converged),
-    "healthy": ("healthy, still learning", _healthy),
+    "healthy": ("healthy", _healthy),
 }
 
 

@@ -2,6 +2,8 @@
 import { h, say } from "./dom.js";
 /** @import { Frame } from "./types.js" */
 
+const SENTENCE = 32; // characters from which on a readout is set like prose
+
 /** The three figures under a chart; the last is the verdict, and it is announced. */
 export function makeReadouts() {
   const terms = [0, 1, 2].map(() => h("dt"));
@@ -19,6 +21,7 @@ export function makeReadouts() {
         say(terms[k], readout.label);
         say(values[k], readout.text);
         values[k].className = `vgp-tone-${readout.tone}`;
+        values[k].classList.toggle("vgp-sentence", readout.text.length > SENTENCE);
       }),
   };
 }

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from tests.doctor.held_out import ALL
-from tests.doctor.held_out import measure as m
+from tests.doctor.fourth_ward import ALL
+from tests.doctor.fourth_ward import measure as m
 
 SICK = [c for c in ALL if c.condition]
 HEALTHY = [c for c in ALL if not c.condition]

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.held_out.case import blobs, case, pictures
+from tests.doctor.fourth_ward.case import blobs, case, pictures
 
 
 @case("dead_relu", about="one hidden layer's biases start at -1.8")

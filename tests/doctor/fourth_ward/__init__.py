@@ -1,6 +1,6 @@
 """A last set of sick and healthy models, written without sight of the doctor."""
 
-from tests.doctor.held_out import (  # noqa: F401  (each import registers its cases)
+from tests.doctor.fourth_ward import (  # noqa: F401  (each import registers its cases)
     healthy_depth,
     healthy_design,
     healthy_losses,
@@ -11,6 +11,6 @@ from tests.doctor.held_out import (  # noqa: F401  (each import registers its ca
     sick_time,
     sick_units,
 )
-from tests.doctor.held_out.case import REGISTER
+from tests.doctor.fourth_ward.case import REGISTER
 
 ALL = tuple(REGISTER)

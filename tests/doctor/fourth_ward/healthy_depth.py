@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from tests.doctor.held_out.case import blobs, case, pictures
+from tests.doctor.fourth_ward.case import blobs, case, pictures
 
 
 def cross_entropy(x, y):

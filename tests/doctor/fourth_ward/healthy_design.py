@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.held_out.case import blobs, case, pictures
+from tests.doctor.fourth_ward.case import blobs, case, pictures
 
 
 class LowRank(nn.Module):
