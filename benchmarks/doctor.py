@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.doctor import fourth_ward, second_ward, third_ward, ward
 from vgplib.doctor.calibration import FIGURES, interval
-from vgplib.doctor.evidence import Evidence, gather
-from vgplib.doctor.rules import FIRST, RULES, Rule, judged
+from vgplib.doctor.examining.evidence import Evidence, gather
+from vgplib.doctor.judging.rules import FIRST, RULES, Rule, judged
 from vgplib.doctor.visit import check_in
 
 MOVES = (0.1, 1 / 3, 3, 10)  # of a threshold

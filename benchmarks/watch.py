@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from benchmarks.measure import encoder, mlp
-from vgplib.doctor.watch import watch
+from vgplib.doctor.watching.watch import watch
 
 ROUNDS = 9
 STEPS = 20  # in a round: a multiple of each ``every``

@@ -58,7 +58,7 @@ _HOMES = {
     "record": "vgplib.measures.light",
     "examine": "vgplib.doctor.examine",
     "doctor": "vgplib.doctor",
-    "watch": "vgplib.doctor.watch",
+    "watch": "vgplib.doctor.watching.watch",
     "theory": "vgplib.measures.theory",
     "networks": "vgplib.networks",
 }

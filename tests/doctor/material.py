@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vgplib.doctor.drafting import Case
-from vgplib.doctor.treatments import TREATMENTS, NotApplicable, apply
+from vgplib.doctor.remedies.drafting import Case
+from vgplib.doctor.remedies.treatments import TREATMENTS, NotApplicable, apply
 from vgplib.networks import digits
 
 

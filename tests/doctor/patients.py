@@ -11,7 +11,7 @@ from torch import nn
 
 from tests.doctor.material import he, mlp, on_digits, sgd
 from vgplib.doctor.diagnosis import Diagnosis, Finding
-from vgplib.doctor.prescriptions import remedies
+from vgplib.doctor.remedies.prescriptions import remedies
 from vgplib.doctor.visit import check_in
 from vgplib.networks import digits
 

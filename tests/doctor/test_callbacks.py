@@ -11,7 +11,7 @@ import transformers
 from torch import nn
 from torch.optim.optimizer import _global_optimizer_post_hooks
 
-from vgplib.doctor import callbacks
+from vgplib.doctor.watching import callbacks
 
 X, Y = torch.randn(48, 6, generator=torch.Generator().manual_seed(1)), torch.arange(48) % 3
 
@@ -157,7 +157,7 @@ def test_what_is_asked_wrongly_says_what_there_is():
 def test_packages_load_only_when_used_and_are_named_when_missing(name, package):
     code = f"""
 import sys
-from vgplib.doctor import callbacks
+from vgplib.doctor.watching import callbacks
 heavy = {{"lightning", "pytorch_lightning", "transformers"}}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 

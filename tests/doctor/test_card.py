@@ -15,9 +15,9 @@ from torch import nn
 
 import vgplib
 import vgplib as vgp
-from vgplib.doctor import words
-from vgplib.doctor.card_style import style
 from vgplib.doctor.diagnosis import Diagnosis, Finding, Remedy
+from vgplib.doctor.output import words
+from vgplib.doctor.output.card_style import style
 from vgplib.drawing import DARK, LIGHT
 
 EVIL = '<img src=x onerror="alert(1)">'

@@ -163,7 +163,18 @@ def test_other_formats(dtype):
 
 def test_an_optimizer_that_needs_a_closure():
     model = net(nn.Linear(16, 16), nn.Tanh())
-    assert vgp.examine(model, entropy, optimizer=torch.optim.LBFGS(model.parameters())).healthy
+    diagnosis = vgp.examine(model, entropy, optimizer=torch.optim.LBFGS(model.parameters()))
+    assert diagnosis.healthy and not diagnosis.notes
+    assert diagnosis.losses[-1] < diagnosis.losses[0]
+
+
+def test_an_optimizer_under_a_schedule():
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1e-6, total_iters=100)
+    diagnosis = vgp.examine(model, entropy, optimizer=optimizer)
+    assert diagnosis.healthy and not diagnosis.notes  # it starts low by design
+    assert schedule.last_epoch == 0 and not optimizer.state
 
 
 def test_a_loss_that_draws_another_batch_each_time():

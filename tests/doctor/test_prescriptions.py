@@ -10,10 +10,10 @@ from torch import nn
 
 from tests.doctor.material import mlp, on_digits, sgd
 from tests.doctor.patients import PATIENTS, Functional, Handmade
-from vgplib.doctor.anatomy import parts
-from vgplib.doctor.drafting import listed
-from vgplib.doctor.prescriptions import in_vain, remedies
-from vgplib.doctor.treatments import TREATMENTS, apply
+from vgplib.doctor.remedies.anatomy import parts
+from vgplib.doctor.remedies.drafting import listed
+from vgplib.doctor.remedies.prescriptions import in_vain, remedies
+from vgplib.doctor.remedies.treatments import TREATMENTS, apply
 from vgplib.doctor.vocabulary import CAUSES, CONDITIONS
 
 

@@ -13,12 +13,12 @@ from torch import nn
 from tests.doctor.material import he, mlp, on_digits
 from tests.doctor.patients import PATIENTS, diagnosed
 from vgplib.doctor.diagnosis import Diagnosis, Remedy
-from vgplib.doctor.drafting import Case
-from vgplib.doctor.signs import SIGNS
-from vgplib.doctor.treatments import TREATMENTS
-from vgplib.doctor.trials import UNTREATED
-from vgplib.doctor.trials import try_remedies as tried
-from vgplib.doctor.verdicts import Outcome, verdict
+from vgplib.doctor.remedies.drafting import Case
+from vgplib.doctor.remedies.signs import SIGNS
+from vgplib.doctor.remedies.treatments import TREATMENTS
+from vgplib.doctor.remedies.trials import UNTREATED
+from vgplib.doctor.remedies.trials import try_remedies as tried
+from vgplib.doctor.remedies.verdicts import Outcome, verdict
 from vgplib.doctor.visit import check_in
 from vgplib.doctor.vocabulary import CONDITIONS
 

@@ -35,7 +35,9 @@ def test_models_whose_condition_is_known(case):
     for finding in diagnosis.findings:
         assert finding.condition in CONDITIONS
         assert finding.cause in ("", *CAUSES)
-        assert finding.evidence and not any(map(math.isnan, finding.evidence.values()))
+        assert finding.evidence
+        if finding.condition not in ("nan", "lr_too_high"):  # whose proof may be that very NaN
+            assert not any(map(math.isnan, finding.evidence.values()))
         assert all(name in parts or name.rpartition(".")[0] in parts for name in finding.where)
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from tests.doctor.loops import CLOSE, X, Y, loss_of, mlp, recorded, train
-from vgplib.doctor.watch import watch
+from vgplib.doctor.watching.watch import watch
 
 # What is read
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.optimizer import _global_optimizer_post_hooks
 
 from tests.doctor.loops import CLOSE, X, Y, loss_of, mlp, recorded, train
-from vgplib.doctor.watch import watch
+from vgplib.doctor.watching.watch import watch
 
 
 def hooks(net):

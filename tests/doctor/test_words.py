@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import vgplib as vgp
-from vgplib.doctor import words
 from vgplib.doctor.diagnosis import SEVERITIES, Diagnosis, Finding, Remedy
+from vgplib.doctor.output import words
 from vgplib.doctor.vocabulary import CAUSES, CONDITIONS
 
 

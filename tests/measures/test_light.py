@@ -93,3 +93,14 @@ def test_a_module_that_runs_again_and_one_of_recurrence():
 def test_only_a_module_can_be_read():
     with pytest.raises(TypeError, match=r"model must be a torch\.nn\.Module, not list"):
         vgp.record([1])
+
+
+def test_parametrized_weights_and_results_that_get_nothing_back():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 4)), nn.LSTM(4, 4))
+    seen = vgp.record(net)
+    with seen:
+        net(torch.randn(5, 3))[1][0].pow(2).mean().backward()  # of the last state alone
+    assert seen.names == ["0", "1"]
+    assert seen.signal[0] > 0 and math.isnan(seen.signal[1])
+    assert all(gradient > 0 for gradient in seen.weight_grad)

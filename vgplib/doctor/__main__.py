@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _examined(given: argparse.Namespace) -> Diagnosis:
     from vgplib.doctor.examine import examine
-    from vgplib.doctor.export import check_path
+    from vgplib.doctor.output.export import check_path
 
     path, name = _split(given.place)
     if given.html:

@@ -22,7 +22,7 @@ class Remedy:
     """Something to do about a finding.
 
     Attributes:
-        key: Of the treatment that tries it: see ``vgplib.doctor.treatments``.
+        key: Of the treatment that tries it: see ``vgplib.doctor.remedies.treatments``.
         name: What to do, in a few words.
         why: How it acts on the cause.
         code: The Python to paste.
@@ -75,6 +75,7 @@ class Diagnosis:
         losses: The loss at those weights, and after each step that was tried.
         visit: A copy of the model, its loss and its optimizer, for :meth:`try_remedies`.
         notes: What could not be tried, and why.
+        asked: The conditions that were looked for.
     """
 
     findings: tuple[Finding, ...]
@@ -82,6 +83,7 @@ class Diagnosis:
     losses: tuple[float, ...]
     visit: Any = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    asked: frozenset[str] = frozenset(CONDITIONS)
 
     @property
     def healthy(self) -> bool:
@@ -100,19 +102,19 @@ class Diagnosis:
 
     def try_remedies(self) -> pd.DataFrame:
         """Apply each remedy to a copy, measure again and train a little: a table, best first."""
-        from vgplib.doctor.trials import try_remedies
+        from vgplib.doctor.remedies.trials import try_remedies
 
         return try_remedies(self)
 
     def __str__(self) -> str:
-        from vgplib.doctor.words import text
+        from vgplib.doctor.output.words import text
 
         return text(self)
 
     __repr__ = __str__  # what a notebook's text output and a prompt show
 
     def _repr_html_(self) -> str:
-        from vgplib.doctor.card import card
+        from vgplib.doctor.output.card import card
 
         return card(self)
 
@@ -125,7 +127,7 @@ class Diagnosis:
         Raises:
             OSError: The folder is missing, ``path`` is a folder, or it cannot be written.
         """
-        from vgplib.doctor.export import write_page
+        from vgplib.doctor.output.export import write_page
 
         write_page(self, path)
 
@@ -147,7 +149,7 @@ class Diagnosis:
             A number that is not finite is the string ``"nan"``, ``"inf"`` or ``"-inf"``, which
             ``float()`` reads; in ``measured``, ``"nan"`` stands for what cannot be known.
         """
-        from vgplib.doctor.export import as_dict
+        from vgplib.doctor.output.export import as_dict
 
         return as_dict(self)
 
@@ -160,6 +162,6 @@ class Diagnosis:
         Raises:
             ValueError: Nothing could be measured.
         """
-        from vgplib.doctor.profile import plot
+        from vgplib.doctor.output.profile import plot
 
         return plot(self, axes)

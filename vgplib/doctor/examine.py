@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from vgplib.doctor.diagnosis import SEVERITIES, Diagnosis
-from vgplib.doctor.evidence import gather
-from vgplib.doctor.prescriptions import remedies
-from vgplib.doctor.rules import judged
+from vgplib.doctor.examining.evidence import gather
+from vgplib.doctor.judging.rules import judged
+from vgplib.doctor.remedies.prescriptions import remedies
 from vgplib.doctor.visit import check_in
 
 

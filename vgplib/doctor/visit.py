@@ -30,8 +30,8 @@ class _CopiesResults(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def copied(things: Any) -> Any:
-    """A deep copy of a model, or of models and their optimizers.
+def copied(things: tuple[Any, ...]) -> Any:
+    """A deep copy of a model and its optimizer, or None in its place.
 
     What cannot be copied, such as a lock or an open file in an attribute, is shared.
 
@@ -39,16 +39,31 @@ def copied(things: Any) -> Any:
         ValueError: It cannot be copied for another reason.
     """
     with _CopiesResults():
+        memo: dict[int, Any] = {}
         try:
-            return copy.deepcopy(things)
+            found = copy.deepcopy(things, memo)
         except TypeError:
             memo = {id(value): value for value in _uncopyable(things)}
             try:
-                return copy.deepcopy(things, memo)
+                found = copy.deepcopy(things, memo)
             except Exception as problem:
                 raise ValueError(
                     f"the model cannot be copied ({problem}), and the doctor works on copies only."
                 ) from problem
+        for before, after in zip(things, found, strict=True):
+            if isinstance(before, torch.optim.Optimizer):
+                _complete(before, after, memo)
+        return found
+
+
+def _complete(optimizer: Any, copied: Any, memo: dict[int, Any]) -> None:
+    """Copy what PyTorch leaves behind: an optimizer's own attributes, such as those of L-BFGS.
+
+    Methods that were put in the place of its own, as schedulers do, belong to the original.
+    """
+    for name, value in vars(optimizer).items():
+        if name not in vars(copied) and not callable(value) and not name.endswith("_hooks"):
+            vars(copied)[name] = copy.deepcopy(value, memo)
 
 
 def _uncopyable(things: Any) -> list[Any]:

@@ -8,12 +8,25 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from vgplib.measures.norms import norm, norms
 from vgplib.measures.record import SMALL
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+def weighted(model: nn.Module) -> dict[str, tuple[nn.Module, list[Tensor]]]:
+    """The modules that hold weights themselves, by name, and those weights without biases."""
+    found: dict[str, tuple[nn.Module, list[Tensor]]] = {}
+    for name, module in model.named_modules():
+        weights = [p for key, p in module._parameters.items() if p is not None and key != "bias"]
+        if is_parametrized(module):
+            weights += module.parametrizations.parameters()  # type: ignore[union-attr]
+        if weights and ".parametrizations." not in f".{name}.":
+            found[name or type(module).__name__] = module, weights
+    return found
 
 
 class record:  # noqa: N801 - read as a verb: with vgp.record(model): ...
@@ -49,13 +62,7 @@ class record:  # noqa: N801 - read as a verb: with vgp.record(model): ...
         """
         if not isinstance(model, nn.Module):
             raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
-        self._modules: dict[str, tuple[nn.Module, list[Tensor]]] = {}
-        for name, module in model.named_modules():
-            weights = [
-                p for key, p in module._parameters.items() if p is not None and key != "bias"
-            ]
-            if weights and ".parametrizations." not in f".{name}.":
-                self._modules[name or type(module).__name__] = module, weights
+        self._modules = weighted(model)
         self._handles: list[Any] = []
         self._runs: list[tuple[str, int, list[Any]]] = []
         self.names: list[str] = []
@@ -83,7 +90,9 @@ class record:  # noqa: N801 - read as a verb: with vgp.record(model): ...
                 z.grad_fn.register_prehook(
                     met.append
                     if z.numel() <= SMALL
-                    else lambda gradients: met.append(norm(gradients[place]))
+                    else lambda gradients: met.append(
+                        None if gradients[place] is None else norm(gradients[place])
+                    )
                 )
 
         return hook
@@ -97,11 +106,14 @@ class record:  # noqa: N801 - read as a verb: with vgp.record(model): ...
         for handle in self._handles:
             handle.remove()
         self.names = [name for name, *_ in self._runs]
-        late = [met[-1][place] for _, place, met in self._runs if met and type(met[-1]) is tuple]
-        values = iter(norms(late))
+        # Of a function with several results, one may get nothing back.
+        got = [
+            met[-1][place] if met and type(met[-1]) is tuple else met[-1] if met else None
+            for _, place, met in self._runs
+        ]
+        values = iter(norms([g for g in got if isinstance(g, Tensor)]))
         self.signal = [
-            math.nan if not met else next(values) if type(met[-1]) is tuple else met[-1]
-            for _, _, met in self._runs
+            next(values) if isinstance(g, Tensor) else math.nan if g is None else g for g in got
         ]
         graded = [
             (name, w.grad)

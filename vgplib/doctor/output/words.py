@@ -42,6 +42,8 @@ def text(diagnosis: Diagnosis) -> str:
 def verdict(diagnosis: Diagnosis) -> str:
     """The diagnosis in one line, its main condition first."""
     if diagnosis.healthy:
+        if diagnosis.asked < set(CONDITIONS):
+            return f"Healthy so far: neither {' nor '.join(sorted(diagnosis.asked))} was found."
         return f"Healthy: none of the {len(CONDITIONS)} conditions was found."
     first = diagnosis.findings[0]
     more = len(diagnosis.findings) - 1
@@ -53,7 +55,11 @@ def checked(diagnosis: Diagnosis) -> str:
     """What the diagnosis rests on: how much was measured, and the loss over the steps tried."""
     data, losses = diagnosis.measured, diagnosis.losses
     if data is None:
-        return "No layer could be measured."
+        return (
+            "Looked at the training steps that were kept; vgp.examine asks for more conditions."
+            if diagnosis.asked < set(CONDITIONS)
+            else "No layer could be measured."
+        )
     layers, parameters = data.sizes["layer"], data.sizes["parameter"]
     seen = f"{_count(layers, 'layer')} and {_count(parameters, 'parameter')}"
     steps = len(losses) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from vgplib.doctor.signs import SIGNS
+from vgplib.doctor.remedies.signs import SIGNS
 
 _CLEARLY = 0.02  # by which share of itself a loss has to differ
 _NOTHING = 1e-4  # of the loss at the start: what is left of it then does not count

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from vgplib.doctor.diagnosis import Finding
-from vgplib.doctor.evidence import Evidence, Pass
-from vgplib.doctor.stream import Course, courses, ends, forward_change, places
+from vgplib.doctor.examining.evidence import Evidence, Pass
+from vgplib.doctor.judging.stream import Course, courses, ends, forward_change, places
 
 _STRAIGHT = 0.6  # R^2 from which on a profile is a steady fall or rise
 

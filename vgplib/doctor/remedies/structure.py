@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from torch import nn
 
-from vgplib.doctor.anatomy import MATRICES, Part, activation_name
-from vgplib.doctor.drafting import HAND_OVER, REPLACE, Case, NotApplicable, loop, replaced
-from vgplib.doctor.treat_weights import by_role
+from vgplib.doctor.remedies.anatomy import MATRICES, Part, activation_name
+from vgplib.doctor.remedies.drafting import HAND_OVER, REPLACE, Case, NotApplicable, loop, replaced
+from vgplib.doctor.remedies.weights import by_role
 
 _IMPORTS = "import torch\nfrom torch import nn\n"
 _FLAT = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "logsigmoid", "relu6", "clamp")

@@ -10,8 +10,8 @@ from torch import nn
 
 from vgplib import errors
 from vgplib.doctor.diagnosis import Remedy
-from vgplib.doctor.drafting import Case, NotApplicable
-from vgplib.doctor.treatments import TREATMENTS
+from vgplib.doctor.remedies.drafting import Case, NotApplicable
+from vgplib.doctor.remedies.treatments import TREATMENTS
 
 # Condition -> cause -> keys of treatments; "" for any other cause. Those that train a deep network
 # best come first, as measured for sigmoid networks of 8 layers (vanishing) and ReLU networks of 12

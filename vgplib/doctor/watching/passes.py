@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 from torch.nn.modules.module import register_module_forward_hook
-from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.hooks import RemovableHandle
 
+from vgplib.measures.light import weighted
 from vgplib.measures.norms import norm, norms
 from vgplib.measures.record import SMALL
 
@@ -43,17 +43,9 @@ class Passes:
             begin: Called at the start of every backward pass that reaches a layer.
         """
         self._begin = begin
-        self._weights: dict[str, list[Tensor]] = {}
-        self._names: dict[nn.Module, str] = {}
-        for name, module in model.named_modules():
-            weights = [
-                p for key, p in module._parameters.items() if p is not None and key != "bias"
-            ]
-            if is_parametrized(module):
-                weights += module.parametrizations.parameters()  # type: ignore[union-attr]
-            if weights and ".parametrizations." not in f".{name}.":
-                self._names[module] = name or type(module).__name__
-                self._weights[self._names[module]] = weights
+        layers = weighted(model)
+        self._weights = {name: weights for name, (_, weights) in layers.items()}
+        self._names = {module: name for name, (module, _) in layers.items()}
         self._parameters = list(model.parameters())
         self._handle: RemovableHandle | None = None
         self._task = -1

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from vgplib.doctor.look import Looks, twins
-from vgplib.doctor.overflow import first_overflow
-from vgplib.doctor.steps import Trial, changed_nothing, train, untrained_loss, went_up
+from vgplib.doctor.examining.look import Looks, twins
+from vgplib.doctor.examining.overflow import first_overflow
+from vgplib.doctor.examining.steps import Trial, changed_nothing, train, untrained_loss, went_up
 from vgplib.doctor.visit import Visit
 from vgplib.measures.layers import NotConnected, observe
 from vgplib.measures.preserve import left_as_they_were

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from vgplib.doctor.diagnosis import Finding
-from vgplib.doctor.evidence import Evidence, Pass
+from vgplib.doctor.examining.evidence import Evidence, Pass
 from vgplib.measures.record import Layer
 
 _RELU = ("relu", "threshold")

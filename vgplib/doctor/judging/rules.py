@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vgplib.doctor import judge_depth, judge_learning, judge_plumbing, judge_units
 from vgplib.doctor.calibration import figures
 from vgplib.doctor.diagnosis import Finding
-from vgplib.doctor.evidence import Evidence
-from vgplib.doctor.steps import RISE, STILL
+from vgplib.doctor.examining.evidence import Evidence
+from vgplib.doctor.examining.steps import RISE, STILL
+from vgplib.doctor.judging import depth, learning, plumbing, units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,14 +47,14 @@ FIRST: tuple[Rule, ...] = (
         "a float16 value that leaves its range of 65504 in a finite computation",
         65504.0,
         "IEEE 754",
-        judge_learning.fp16_overflow,
+        learning.fp16_overflow,
     ),
     Rule(
         "nan",
         "the first Inf or NaN, in the order parameters, forward pass, loss, backward pass",
         0.0,
         "a ratio with NaN in it compares as false, so this comes first",
-        judge_plumbing.nan,
+        plumbing.nan,
     ),
 )
 RULES: tuple[Rule, ...] = (
@@ -63,112 +63,112 @@ RULES: tuple[Rule, ...] = (
         "gradients that are None, of parameters that are in the optimizer if there is one",
         0.0,
         "None is not zero: the graph does not reach them",
-        judge_plumbing.no_gradient,
+        plumbing.no_gradient,
     ),
     Rule(
         "frozen",
         "requires_grad=False: of everything, of weights in the optimizer, or of single layers",
         0.0,
         "a whole frozen part beside a trained one is by design",
-        judge_plumbing.frozen,
+        plumbing.frozen,
     ),
     Rule(
         "symmetry",
         "share of a layer's units whose weights and gradients equal another unit's, twice",
         0.5,
         "Goodfellow, Bengio and Courville 2016, on breaking symmetry",
-        judge_units.symmetry,
+        units.symmetry,
     ),
     Rule(
         "zero_gradient",
         "weights with a gradient of exactly 0, still so after small steps of everything else",
         0.0,
         "zero at the start by design is over after a step",
-        judge_plumbing.zero_gradient,
+        plumbing.zero_gradient,
     ),
     Rule(
         "vanishing",
         "error signal at the input end over that at the output end",
         1e-3,
         _BLIND,
-        judge_depth.vanishing,
+        depth.vanishing,
     ),
     Rule(
         "exploding",
         "error signal at the input end over that at the output end",
         1e3,
         _BLIND,
-        judge_depth.exploding,
+        depth.exploding,
     ),
     Rule(
         "temporal_vanishing",
         "error signal at the first steps over that at the last",
         1e-3,
         "Bengio, Simard and Frasconi 1994",
-        judge_depth.temporal_vanishing,
+        depth.temporal_vanishing,
     ),
     Rule(
         "temporal_exploding",
         "error signal at the first steps over that at the last",
         1e3,
         "Pascanu, Mikolov and Bengio 2013",
-        judge_depth.temporal_exploding,
+        depth.temporal_exploding,
     ),
     Rule(
         "forward_vanishing",
         "RMS of the outputs of the last hidden layers over that of the first",
         1e-3,
         "He et al. 2015, on the variance of activations",
-        judge_depth.forward_vanishing,
+        depth.forward_vanishing,
     ),
     Rule(
         "forward_exploding",
         "RMS of the outputs of the last hidden layers over that of the first",
         1e3,
         "He et al. 2015, on the variance of activations",
-        judge_depth.forward_exploding,
+        depth.forward_exploding,
     ),
     Rule(
         "dead_relu",
         "share of a layer's ReLU units that give 0 for the whole batch",
         0.5,
         "half of the units, of samples that are not all alike",
-        judge_units.dead_relu,
+        units.dead_relu,
     ),
     Rule(
         "saturation",
         "share of a hidden layer's entries whose slope is below 5 % of the largest",
         0.5,
         "Glorot and Bengio 2010",
-        judge_units.saturation,
+        units.saturation,
     ),
     Rule(
         "rank_collapse",
         "distance of samples or tokens from their mean before the read-out, over that at the start",
         1e-3,
         "Dong, Cordonnier and Loukas 2021",
-        judge_units.rank_collapse,
+        units.rank_collapse,
     ),
     Rule(
         "fp16_underflow",
         "share of gradients that are 0 in float16, and not 0 with the loss scaled up",
         0.1,
         "Micikevicius et al. 2018",
-        judge_learning.fp16_underflow,
+        learning.fp16_underflow,
     ),
     Rule(
         "lr_too_high",
         "rise of the loss over some steps, relative, where a far smaller rate does better",
         RISE,
         "the step overshoots: the loss goes up along its own gradient",
-        judge_learning.lr_too_high,
+        learning.lr_too_high,
     ),
     Rule(
         "lr_too_low",
         "largest relative change of a weight in a step, where a larger rate does better",
         STILL,
         "float32 has seven digits: such steps are next to nothing",
-        judge_learning.lr_too_low,
+        learning.lr_too_low,
     ),
 )
 

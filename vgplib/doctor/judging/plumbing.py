@@ -7,7 +7,7 @@ import math
 from torch import nn
 
 from vgplib.doctor.diagnosis import Finding
-from vgplib.doctor.evidence import Evidence, Pass
+from vgplib.doctor.examining.evidence import Evidence, Pass
 
 
 def nan(evidence: Evidence, threshold: float) -> Finding | None:

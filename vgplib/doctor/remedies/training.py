@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from vgplib.doctor.drafting import Case, NotApplicable, loop, replaced
+from vgplib.doctor.remedies.drafting import Case, NotApplicable, loop, replaced
 
 EXTRA_STEPS = 270  # with the trial's own 30, ten times as many
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from vgplib.doctor.anatomy import MATRICES
-from vgplib.doctor.drafting import HAND_OVER, REPLACE, Case, NotApplicable, loop
+from vgplib.doctor.remedies.anatomy import MATRICES
+from vgplib.doctor.remedies.drafting import HAND_OVER, REPLACE, Case, NotApplicable, loop
 
 _IMPORTS = "import torch\nfrom torch import nn\n"
 _LOOP = 3  # runs from which on a square matrix counts as one in a loop through time

@@ -7,8 +7,8 @@ import math
 import torch
 
 from vgplib.doctor.diagnosis import Finding
-from vgplib.doctor.evidence import Evidence
-from vgplib.doctor.steps import changed_nothing, went_up
+from vgplib.doctor.examining.evidence import Evidence
+from vgplib.doctor.examining.steps import changed_nothing, went_up
 
 
 def fp16_overflow(evidence: Evidence, threshold: float) -> Finding | None:

@@ -11,13 +11,14 @@ import numpy as np
 from torch import Tensor
 
 from vgplib.doctor.diagnosis import Finding
-from vgplib.doctor.passes import Passes, joined
+from vgplib.doctor.watching.passes import Passes, joined
 from vgplib.drawing import LIGHT
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
+JUDGED = frozenset(("exploding", "nan", "vanishing"))  # what a record can tell
 THRESHOLD = 1e3  # by which the signal falls or grows from the last layers to the first
 _HOPELESS = 1e4  # by which it does where nothing was learned in 300 steps of SGD
 _UNDERFLOW = 1e-25  # of the largest signal: what lies in front of it was rounded to zero

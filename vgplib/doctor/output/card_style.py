@@ -58,7 +58,7 @@ CARD svg text { fill: var(--vgp-ink); }
 
 
 def style() -> str:
-    """The rules of :func:`vgplib.doctor.card.card`, with the course's colours.
+    """The rules of :func:`vgplib.doctor.output.card.card`, with the course's colours.
 
     Light or dark is what the page says; where it says nothing, what the reader's system prefers;
     and always light on paper.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
-from vgplib.doctor.anatomy import MATRICES, Part
-from vgplib.doctor.drafting import Case, NotApplicable, loop
+from vgplib.doctor.remedies.anatomy import MATRICES, Part
+from vgplib.doctor.remedies.drafting import Case, NotApplicable, loop
 from vgplib.measures.theory import gain
 from vgplib.networks.activations import ACTIVATIONS
 

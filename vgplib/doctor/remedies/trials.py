@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vgplib.doctor import treat_training
 from vgplib.doctor.diagnosis import Diagnosis, Finding
-from vgplib.doctor.drafting import Case, NotApplicable
 from vgplib.doctor.examine import examine
-from vgplib.doctor.prescriptions import in_vain
-from vgplib.doctor.signs import SIGNS, signal_ratio
-from vgplib.doctor.treatments import TREATMENTS, apply
-from vgplib.doctor.verdicts import RANK, Outcome, last, verdict
+from vgplib.doctor.remedies import training
+from vgplib.doctor.remedies.drafting import Case, NotApplicable
+from vgplib.doctor.remedies.prescriptions import in_vain
+from vgplib.doctor.remedies.signs import SIGNS, signal_ratio
+from vgplib.doctor.remedies.treatments import TREATMENTS, apply
+from vgplib.doctor.remedies.verdicts import RANK, Outcome, last, verdict
 from vgplib.measures.layers import measure
 from vgplib.measures.preserve import left_as_they_were
 
@@ -124,7 +124,7 @@ class _Trial:
         """The trial or, where only its learning rate may be at fault, one at a smaller rate."""
         try:
             if untreated is not None and self.plan.key == "more_steps":
-                cost = treat_training.EXTRA_STEPS / self.steps * untreated.training_seconds
+                cost = training.EXTRA_STEPS / self.steps * untreated.training_seconds
                 if cost > self.end - time.monotonic():
                     raise NotApplicable(f"it would take {cost:.0f} seconds")
             outcome = self._once(1.0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vgplib.doctor import words
+from vgplib.doctor.output import words
 from vgplib.drawing import LIGHT
 from vgplib.numbers import short
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vgplib.doctor.anatomy import MATRICES, Part, parts, readout
+from vgplib.doctor.remedies.anatomy import MATRICES, Part, parts, readout
 
 _WIDTH = 88  # of a line of code
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vgplib.doctor.anatomy import parts, readout
-from vgplib.doctor.look import spread, twins
+from vgplib.doctor.examining.look import spread, twins
+from vgplib.doctor.remedies.anatomy import parts, readout
 
 if TYPE_CHECKING:
     import xarray as xr

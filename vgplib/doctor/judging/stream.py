@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from vgplib.doctor.evidence import Pass
+from vgplib.doctor.examining.evidence import Pass
 from vgplib.measures.fit import backward_factor
 from vgplib.measures.record import Layer
 

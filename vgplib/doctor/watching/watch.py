@@ -12,8 +12,8 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from torch.utils.hooks import RemovableHandle
 
 from vgplib.doctor.diagnosis import Diagnosis
-from vgplib.doctor.history import History, draw, judge
-from vgplib.doctor.passes import Passes
+from vgplib.doctor.watching.history import JUDGED, History, draw, judge
+from vgplib.doctor.watching.passes import Passes
 from vgplib.errors import whole
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
         """
         data = self._seen()
         losses = tuple(data.loss.values.tolist()) if "loss" in data else ()
-        return Diagnosis(judge(data), None, losses)
+        return Diagnosis(judge(data), None, losses, asked=JUDGED)
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the signal over the steps, a line for each layer.

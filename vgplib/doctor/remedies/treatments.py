@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from vgplib.doctor import treat_recurrent, treat_structure, treat_training, treat_weights
-from vgplib.doctor.drafting import Case, NotApplicable
+from vgplib.doctor.remedies import recurrent, structure, training, weights
+from vgplib.doctor.remedies.drafting import Case, NotApplicable
 
 __all__ = ["TREATMENTS", "NotApplicable", "Treatment", "apply"]
 
@@ -25,7 +25,7 @@ class Treatment(NamedTuple):
         name: What to do, in a few words.
         why: How it acts on the cause.
         write: Makes the Python that applies it, given the case; raises
-            :class:`~vgplib.doctor.drafting.NotApplicable`.
+            :class:`~vgplib.doctor.remedies.drafting.NotApplicable`.
     """
 
     name: str
@@ -39,166 +39,166 @@ TREATMENTS: dict[str, Treatment] = {
         "draw the weights anew, by role",
         "With the variance that fits the activation that follows, a layer passes on what it gets "
         "at its own size (Glorot & Bengio 2010; He et al. 2015).",
-        treat_weights.reinitialise,
+        weights.reinitialise,
     ),
     "orthogonal": Treatment(
         "draw orthogonal weights",
         "All singular values are equal, so no direction is lost (Saxe et al. 2013).",
-        treat_weights.orthogonal,
+        weights.orthogonal,
     ),
     "recurrent_orthogonal": Treatment(
         "make the recurrent matrix orthogonal",
         "Its powers neither shrink nor grow.",
-        treat_recurrent.recurrent_orthogonal,
+        recurrent.recurrent_orthogonal,
     ),
     "forget_bias": Treatment(
         "start with open forget gates",
         "The state is kept, and the signal with it, where the gate is near 1 (Gers et al. 2000).",
-        treat_recurrent.forget_bias,
+        recurrent.forget_bias,
     ),
     "chrono_bias": Treatment(
         "start gates with memories of all lengths",
         "Some units keep their state as long as the sequence is (Tallec & Ollivier 2018).",
-        treat_recurrent.chrono_bias,
+        recurrent.chrono_bias,
     ),
     "zero_biases": Treatment(
         "set biases to 0",
         "A bias far from 0 holds its unit on one side, whatever comes in.",
-        treat_weights.zero_biases,
+        weights.zero_biases,
     ),
     "input_scale": Treatment(
         "standardise the input",
         "Initial weights are made for inputs of mean 0 and variance 1.",
-        treat_weights.input_scale,
+        weights.input_scale,
     ),
     "scale_logits": Treatment(
         "bring attention's logits to a spread of 1",
         "A softmax of large logits picks one token, and is flat there.",
-        treat_weights.scale_logits,
+        weights.scale_logits,
     ),
     # Structure
     "to_tanh": Treatment(
         "swap activations for tanh",
         "Its slope is 1 at 0, four times a sigmoid's, and its values are bounded.",
-        treat_structure.to_tanh,
+        structure.to_tanh,
     ),
     "to_relu": Treatment(
         "swap activations for ReLU",
         "Its slope is 1 on half of all inputs; it may need a smaller learning rate.",
-        treat_structure.to_relu,
+        structure.to_relu,
     ),
     "to_leaky_relu": Treatment(
         "swap ReLU for leaky ReLU",
         "A unit that is off still gets a gradient, and can come back.",
-        treat_structure.to_leaky_relu,
+        structure.to_leaky_relu,
     ),
     "batch_norm": Treatment(
         "put batch norm before the activations",
         "Each unit's inputs are brought to variance 1 over the batch (Ioffe & Szegedy 2015).",
-        treat_structure.batch_norm,
+        structure.batch_norm,
     ),
     "layer_norm": Treatment(
         "put layer norm before the activations",
         "Each sample's inputs are brought to variance 1 (Ba et al. 2016).",
-        treat_structure.layer_norm,
+        structure.layer_norm,
     ),
     "skips": Treatment(
         "lead a skip around each layer",
         "The signal has a way back on which nothing is multiplied (He et al. 2016).",
-        treat_structure.skips,
+        structure.skips,
     ),
     "scale_branches": Treatment(
         "make residual branches smaller",
         "What many blocks add up to then stays near the size of what came in.",
-        treat_structure.scale_branches,
+        structure.scale_branches,
     ),
     "pre_norm": Treatment(
         "normalise before each branch, not after the sum",
         "The skips then carry the signal past every norm (Xiong et al. 2020).",
-        treat_structure.pre_norm,
+        structure.pre_norm,
     ),
     "gru": Treatment(
         "put a GRU in the place of the plain recurrent layer",
         "Its state is carried on by a gate, not by a matrix (Cho et al. 2014).",
-        treat_recurrent.gru,
+        recurrent.gru,
     ),
     "irnn": Treatment(
         "start the recurrent matrix as the identity, with ReLU",
         "The state is handed on unchanged until something is learned (Le et al. 2015).",
-        treat_recurrent.irnn,
+        recurrent.irnn,
     ),
     "loss_choice": Treatment(
         "let the loss apply the last sigmoid or softmax",
         "Cross-entropy on logits cancels the flat slope: a wrong answer gets a strong signal.",
-        treat_training.loss_choice,
+        training.loss_choice,
     ),
     "connect": Treatment(
         "connect the loss to the parameters",
         "A gradient flows only through operations that autograd has recorded.",
-        treat_training.connect,
+        training.connect,
     ),
     # Training
     "unfreeze": Treatment(
         "let the frozen parameters learn",
         "Without requires_grad a parameter gets no gradient.",
-        treat_training.unfreeze,
+        training.unfreeze,
     ),
     "float32": Treatment(
         "compute in float32",
         "It reaches from 1e-38 to 3e38, float16 from 6e-8 to 65504.",
-        treat_training.float32,
+        training.float32,
     ),
     "bfloat16": Treatment(
         "compute in bfloat16",
         "It has float32's range, at fewer digits.",
-        treat_training.bfloat16,
+        training.bfloat16,
     ),
     "loss_scale": Treatment(
         "scale the loss, and gradients back",
         "Small gradients are moved into float16's range on their way (Micikevicius et al. 2018).",
-        treat_training.loss_scale,
+        training.loss_scale,
     ),
     "clip": Treatment(
         "clip the gradient's norm",
         "It caps the length of a step (Pascanu et al. 2013). It makes no gradient larger, and "
         "leaves the ratio between layers as it is.",
-        treat_training.clip,
+        training.clip,
     ),
     "lr_down": Treatment(
         "lower the learning rate",
         "Steps then stay where the gradient is still right.",
-        treat_training.lr_down,
+        training.lr_down,
     ),
     "lr_up": Treatment(
         "raise the learning rate",
         "Steps then change something.",
-        treat_training.lr_up,
+        training.lr_up,
     ),
     "adam": Treatment(
         "train with Adam",
         "It divides each gradient by its own size, so that small ones count (Kingma & Ba 2015). "
         "The signal is as it was.",
-        treat_training.adam,
+        training.adam,
     ),
     "more_steps": Treatment(
         "take ten times as many steps, as a faster machine would",
         "More steps of nothing are nothing.",
-        treat_training.more_steps,
+        training.more_steps,
     ),
     "safe_roots": Treatment(
         "add an epsilon under roots and logarithms",
         "The slope of a root is infinite at 0, and 0 times infinity is NaN.",
-        treat_training.safe_roots,
+        training.safe_roots,
     ),
     "straight_through": Treatment(
         "let gradients pass straight through flat operations",
         "Rounding has slope 0; backwards, it is taken for the identity (Bengio et al. 2013).",
-        treat_training.straight_through,
+        training.straight_through,
     ),
     "nan_inputs": Treatment(
         "put 0 where the input is not a number",
         "One NaN in the input is enough to spoil every weight.",
-        treat_training.nan_inputs,
+        training.nan_inputs,
     ),
 }
 

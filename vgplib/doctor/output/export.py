@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vgplib.doctor.card import page
+from vgplib.doctor.output.card import page
 
 if TYPE_CHECKING:
     import xarray as xr

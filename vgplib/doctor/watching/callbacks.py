@@ -11,7 +11,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from vgplib.doctor.watch import watch
+from vgplib.doctor.watching.watch import watch
 from vgplib.errors import whole
 
 _LIGHTNING = ("lightning.pytorch", "pytorch_lightning")

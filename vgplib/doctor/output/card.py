@@ -6,9 +6,9 @@ import itertools
 from html import escape
 from typing import TYPE_CHECKING
 
-from vgplib.doctor import words
-from vgplib.doctor.card_style import style
-from vgplib.doctor.profile import Profile, described, plot, profile
+from vgplib.doctor.output import words
+from vgplib.doctor.output.card_style import style
+from vgplib.doctor.output.profile import Profile, described, plot, profile
 from vgplib.drawing import figure_svg
 
 if TYPE_CHECKING:

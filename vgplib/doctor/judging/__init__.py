@@ -1,0 +1,1 @@
+"""The rules: what is sick, told from the evidence."""
