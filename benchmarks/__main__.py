@@ -1,6 +1,6 @@
 """Run every benchmark."""
 
-from benchmarks import engine, grid, live, measure, moves, pages, times, watch
+from benchmarks import doctor, engine, examine, grid, live, measure, moves, pages, times, watch
 
-for benchmark in (measure, watch, engine, grid, pages, moves, live, times):
+for benchmark in (measure, watch, examine, doctor, engine, grid, pages, moves, live, times):
     benchmark.main()

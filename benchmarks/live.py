@@ -22,6 +22,8 @@ SLOWEST = {
     "two-gradients": {"depth": 29, "activation": "sigmoid"},
     "through-time": {"steps": 99, "cell": "gru"},
     "number-formats": {"depth": 119, "number_format": "float16"},
+    "update-ratio": {"network": "tanh", "depth": 19, "optimizer": "adam", "steps": 49},
+    "dead-units": {"learning_rate": 0.02},
 }
 
 

@@ -42,8 +42,11 @@ def assert_same(name, key, batched, alone, settings):
             calm = np.isfinite(start) & (start < 10)
             np.testing.assert_allclose(batched[:4][calm], start[calm], rtol=0.01)
         return
+    if batched.dtype.kind == "U":  # names
+        np.testing.assert_array_equal(batched, alone)
+        return
     rtol = 1e-12
-    if key == "signal":
+    if key == "signal" and name != "what-ails-it":  # which trains each run by itself
         growth = alone[0] / alone[-1] if alone[-1] else 1.0
         rtol *= max(1.0, growth)
     if name == "number-formats" and key == "signal":

@@ -43,18 +43,18 @@ def examine(
     """
     visit = check_in(model, loss, optimizer, steps)
     evidence = gather(visit)
+    found = judged(evidence)
+    kept = visit.kept()
     found = [
         replace(
             f,
-            remedies=remedies(
-                f.condition, f.cause, f.where, visit.model, visit.loss, visit.optimizer
-            ),
+            remedies=remedies(f.condition, f.cause, f.where, kept.model, kept.loss, kept.optimizer),
         )
-        for f in judged(evidence)
+        for f in found
     ]
     order = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
     measured = evidence.first.data if evidence.first is not None else None
     losses = tuple(evidence.trial.losses) if evidence.trial is not None else ()
     if not losses and measured is not None:
         losses = (measured.attrs["loss"],)
-    return Diagnosis(tuple(order), measured, losses, visit, tuple(evidence.notes))
+    return Diagnosis(tuple(order), measured, losses, kept, tuple(evidence.notes))

@@ -82,10 +82,10 @@ def _uncopyable(things: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Visit:
-    """What is examined, as it came.
+    """What is examined, as it came. Nothing is run on it or changed: copies are.
 
     Attributes:
-        model: A copy of the caller's.
+        model: The caller's, or a copy of it as it came.
         loss: Takes a model and returns a scalar tensor; the caller's own.
         optimizer: Over the parameters of ``model``, or None.
         steps: How many training steps may be tried.
@@ -97,9 +97,19 @@ class Visit:
     steps: int
 
     def fresh(self) -> tuple[nn.Module, Callable, torch.optim.Optimizer | None]:
-        """Another copy, to be changed at will."""
+        """A copy, to be changed at will."""
         model, optimizer = copied((self.model, self.optimizer))
         return model, self.loss, optimizer
+
+    def fresh_model(self) -> nn.Module:
+        """A copy of the model alone."""
+        (model,) = copied((self.model,))
+        return model
+
+    def kept(self) -> Visit:
+        """The same of copies, for later: the caller's own may change meanwhile."""
+        model, loss, optimizer = self.fresh()
+        return Visit(model, loss, optimizer, self.steps)
 
 
 def check_in(
@@ -108,12 +118,12 @@ def check_in(
     optimizer: torch.optim.Optimizer | None,
     steps: int,
 ) -> Visit:
-    """Copy what the caller gave, after seeing that it is what it should be.
+    """Take what the caller gave, after seeing that it is what it should be.
 
     Raises:
         TypeError: An argument of the wrong kind.
         ValueError: A number of steps that is not positive; an optimizer over other parameters
-            than the model's; or a model that cannot be copied.
+            than the model's.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
@@ -139,8 +149,8 @@ def check_in(
             )
     if isinstance(model, nn.parallel.DistributedDataParallel):
         model = model.module
-    patient, its_optimizer = copied((model, optimizer))
-    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in patient.parameters()):
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
+        model, optimizer = copied((model, optimizer))
         with left_as_they_were([]), torch.no_grad():
-            loss(patient)  # makes what is made lazily
-    return Visit(patient, loss, its_optimizer, steps)
+            loss(model)  # makes what is made lazily
+    return Visit(model, loss, optimizer, steps)

@@ -104,43 +104,45 @@ class Evidence:
 
 
 def gather(visit: Visit) -> Evidence:
-    """Measure what the rules need; the visit's model stays as it came."""
+    """Measure what the rules need, on copies."""
     found = Evidence(visit)
-    model, loss, _ = visit.fresh()
+    _run_passes(found)
+    first = found.first
+    if first is not None and not first.data.attrs["first_non_finite"] and visit.optimizer:
+        with uncheckpointed():
+            _try_steps(found)
+    return found
+
+
+def _run_passes(found: Evidence) -> None:
+    visit = found.visit
+    model, loss = visit.fresh_model(), visit.loss
     with left_as_they_were(list(model.modules())), torch.enable_grad():
         with uncheckpointed() as ran:
             if _is_detached(model, loss):
                 found.detached = True
-                return found
+                return
         unreached = _unreached(model, loss) if ran else []
     with uncheckpointed():
-        _gather(found, model, loss, unreached)
-    return found
-
-
-def _gather(found: Evidence, model: nn.Module, loss: Callable, unreached: list[str]) -> None:
-    visit = found.visit
-    try:
-        found.first, found.adds = _run(model, loss)
-    except NotConnected:
-        found.detached = True
-        return
-    found.first.states.update(dict.fromkeys(unreached, "none (unused or detached)"))
-    found.later = found.first
-    if any(look.dtype == torch.float16 for look in found.first.looks.layers.values()):
-        with left_as_they_were(list(model.modules())):
-            found.overflow = first_overflow(model, loss)
-    if found.first.data.attrs["first_non_finite"]:
-        return
-    if _is_exact(found.first):
-        found.later = _later(visit)
-    if any(state.startswith("none (un") for state in found.first.states.values()):
-        found.drawn = _drawn(model, loss)
-    if any(look.dtype == torch.float16 for look in found.first.looks.layers.values()):
-        found.rescaled = _rescaled(model, loss)
-    del model
-    if visit.optimizer is not None:
-        _try_steps(found)
+        try:
+            found.first, found.adds = _run(model, loss)
+        except NotConnected:
+            found.detached = True
+            return
+        found.first.states.update(dict.fromkeys(unreached, "none (unused or detached)"))
+        found.later = found.first
+        half = any(y.dtype == torch.float16 for y in found.first.looks.layers.values())
+        if half:
+            with left_as_they_were(list(model.modules())):
+                found.overflow = first_overflow(model, loss)
+        if found.first.data.attrs["first_non_finite"]:
+            return
+        if any(state.startswith("none (un") for state in found.first.states.values()):
+            found.drawn = _drawn(model, loss)
+        if half:
+            found.rescaled = _rescaled(model, loss)
+        if _is_exact(found.first):
+            found.later = _later(model, loss)
 
 
 def _unreached(model: nn.Module, loss: Callable) -> list[str]:
@@ -191,10 +193,10 @@ def _run(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
     entries = sum(g.numel() for g in dense)  # type: ignore[union-attr]
     data = report(model, seen.layers, seen.parameters, seen.loss)
     states = {p.name: p.state() for p in seen.parameters}
-    for parameter in seen.parameters:
-        parameter.gradient = None
+    for parameter in seen.parameters:  # shapes are still asked for; the memory is not
+        parameter.gradient, parameter.tensor = None, parameter.tensor.detach().to("meta")
     for layer in seen.layers:
-        layer.use = None
+        layer.use, layer.weights = None, [w.detach().to("meta") for w in layer.weights]
     return Pass(
         data, seen.layers, looks, seen.parameters, states, copies, zeros / max(entries, 1)
     ), adds
@@ -222,8 +224,8 @@ def _is_exact(seen: Pass) -> bool:
     return zero or silent or any(share >= 0.5 for share in seen.twins.values())
 
 
-def _later(visit: Visit) -> Pass:
-    model, loss, _ = visit.fresh()
+def _later(model: nn.Module, loss: Callable) -> Pass:
+    """A pass over the model after some small steps, which change it."""
     wanted = [p for p in model.parameters() if p.requires_grad]
     with left_as_they_were(list(model.modules())), torch.enable_grad():
         for _ in range(_NUDGES):

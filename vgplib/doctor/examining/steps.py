@@ -70,11 +70,6 @@ def train(visit: Visit, steps: int, faster: float) -> Trial:
     updates: dict[str, float] = {}
     with _as_before(model), torch.enable_grad():
         for step in range(steps):
-            before = (
-                {n: p.detach().clone() for n, p in model.named_parameters() if p.dim() > 1}
-                if step == 0
-                else {}
-            )
 
             def closure() -> Tensor:
                 optimizer.zero_grad()  # type: ignore[union-attr]
@@ -90,15 +85,25 @@ def train(visit: Visit, steps: int, faster: float) -> Trial:
                 return Trial(losses, updates)
             if not needs_closure:
                 optimizer.step()  # type: ignore[union-attr]
-            for name, parameter in model.named_parameters():
-                if name in before:
-                    size = torch.linalg.vector_norm(before[name].double()).item()
-                    change = (parameter.detach() - before[name]).double()
-                    if size and parameter.requires_grad:
-                        updates[name] = torch.linalg.vector_norm(change).item() / size
+            if step == 0:
+                updates = _relative_changes(visit.model, model)
         with torch.no_grad():
             losses.append(float(loss(model)))
     return Trial(losses, updates)
+
+
+def _relative_changes(before: nn.Module, after: nn.Module) -> dict[str, float]:
+    """Norm of each trained weight's change over its own."""
+    changes = {}
+    was = dict(before.named_parameters())
+    for name, parameter in after.named_parameters():
+        if parameter.dim() > 1 and parameter.requires_grad:
+            old, new = was[name].detach(), parameter.detach()
+            size = torch.linalg.vector_norm(old, dtype=torch.float64).item()
+            if size:
+                changed = torch.linalg.vector_norm(new - old, dtype=torch.float64).item()
+                changes[name] = changed / size
+    return changes
 
 
 @contextmanager
