@@ -44,7 +44,7 @@ def test() -> None:
         ("Checking that the notebooks hold text alone", lambda: _notebooks("--check")),
         ("Checking that the bundle is what its sources make", _check_bundle),
         BUILD,
-        ("Running the tests", lambda: _python("-m", "pytest", "-n", "2", "--dist", "loadfile")),
+        ("Running the tests", _tests),
     )
 
 
@@ -119,6 +119,12 @@ def _run(command: list[str], folder: Path = ROOT) -> None:
 
 def _python(*arguments: str) -> None:
     _run([environment.python(), *arguments])
+
+
+def _tests() -> None:
+    # Two processes with one thread each: with more, threads wait for each other most of the time.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    _python("-m", "pytest", "-n", "2", "--dist", "loadfile", "--durations", "15")
 
 
 def _style() -> None:
