@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from vgplib.measures.layers import check_arguments
 from vgplib.measures.preserve import left_as_they_were
 
 
@@ -125,13 +126,7 @@ def check_in(
         ValueError: A number of steps that is not positive; an optimizer over other parameters
             than the model's.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
-    if not callable(loss):
-        raise TypeError(
-            f"loss must be a function of the model, not {type(loss).__name__}: "
-            "lambda model: cross_entropy(model(x), y)."
-        )
+    check_arguments(model, loss)
     if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
         raise ValueError(f"steps must be a whole number from 1 on, not {steps!r}.")
     if optimizer is not None:

@@ -70,7 +70,7 @@ def measure(
             ``loss`` raises passes through, with a note of the layer that ran last.
         TypeError: ``model`` is no module, or ``loss`` does not take it as its one argument.
     """
-    _check_arguments(model, loss)
+    check_arguments(model, loss)
     modules = dict(model.named_modules())
     with left_as_they_were(list(modules.values())):
         seen = observe(modules, loss, model)
@@ -153,7 +153,12 @@ def check_loss(value: object) -> Tensor:
     return value
 
 
-def _check_arguments(model: object, loss: object) -> None:
+def check_arguments(model: object, loss: object) -> None:
+    """See that a model and a loss are what they should be.
+
+    Raises:
+        TypeError: ``model`` is no module, or ``loss`` does not take it as its one argument.
+    """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
     if not callable(loss):

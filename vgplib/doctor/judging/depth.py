@@ -6,7 +6,7 @@ import math
 
 from vgplib.doctor.diagnosis import Finding
 from vgplib.doctor.examining.evidence import Evidence, Pass
-from vgplib.doctor.judging.stream import Course, courses, ends, forward_change, places
+from vgplib.doctor.judging.stream import Course, Ends, courses, ends, forward_change, places
 
 _STRAIGHT = 0.6  # R^2 from which on a profile is a steady fall or rise
 
@@ -17,18 +17,21 @@ _SQUASHING = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign")
 
 
 def _judged_pass(evidence: Evidence) -> Pass | None:
-    """The pass whose signals say most: not rounded to zero, not switched off by design."""
-    if evidence.first is None:
-        return None
-    if evidence.rescaled is not None and not evidence.rescaled.data.attrs["first_non_finite"]:
-        return evidence.rescaled
-    return evidence.later or evidence.first
+    """The pass whose signals say most: not rounded to zero, not switched off by design.
+
+    None where there is none of finite numbers.
+    """
+    passes = (evidence.rescaled, evidence.later, evidence.first)
+    for seen in passes:
+        if seen is not None and not seen.data.attrs["first_non_finite"]:
+            return seen
+    return None
 
 
 def vanishing(evidence: Evidence, threshold: float) -> Finding | None:
     """The signal falls on its way to the input."""
     seen = _judged_pass(evidence)
-    if seen is None or seen.data.attrs["first_non_finite"]:
+    if seen is None:
         return None
     for course in courses(seen):
         if not course.in_time and course.ratio < threshold:
@@ -40,15 +43,8 @@ def vanishing(evidence: Evidence, threshold: float) -> Finding | None:
     fallen = 0 < found.strongest < threshold or _underflown(seen)
     if not (steady or fallen):
         return None
-    numbers = {
-        "signal, first over last": min(
-            x for x in (found.strongest, found.hidden) if not math.isnan(x)
-        ),
-        "factor per layer": found.factor,
-        "R^2": found.r2,
-    }
-    cause = _cause(evidence, seen, too_small=True)
-    return Finding("vanishing", "critical", found.front, cause, _known(numbers))
+    ratio = min(x for x in (found.strongest, found.hidden) if not math.isnan(x))
+    return _of_ends("vanishing", found, ratio, _cause(evidence, seen, too_small=True))
 
 
 def _underflown(seen: Pass) -> bool:
@@ -61,7 +57,7 @@ def _underflown(seen: Pass) -> bool:
 def exploding(evidence: Evidence, threshold: float) -> Finding | None:
     """The signal grows on its way to the input, or a gradient is absurd."""
     seen = _judged_pass(evidence)
-    if seen is None or seen.data.attrs["first_non_finite"]:
+    if seen is None:
         return None
     for course in courses(seen):
         if not course.in_time and course.ratio > threshold:
@@ -69,16 +65,18 @@ def exploding(evidence: Evidence, threshold: float) -> Finding | None:
     found = ends(seen)
     steady = found is not None and found.hidden > threshold and found.r2 >= _STRAIGHT
     if found is not None and (steady or found.first > threshold):
-        numbers = {
-            "signal, first over last": max(
-                x for x in (found.first, found.hidden) if not math.isnan(x)
-            ),
-            "factor per layer": found.factor,
-            "R^2": found.r2,
-        }
-        cause = _cause(evidence, seen, too_small=False)
-        return Finding("exploding", "critical", found.front, cause, _known(numbers))
+        ratio = max(x for x in (found.first, found.hidden) if not math.isnan(x))
+        return _of_ends("exploding", found, ratio, _cause(evidence, seen, too_small=False))
     return _absurd(seen, threshold)
+
+
+def _of_ends(condition: str, found: Ends, ratio: float, cause: str) -> Finding:
+    numbers = {
+        "signal, first over last": ratio,
+        "factor per layer": found.factor,
+        "R^2": found.r2,
+    }
+    return Finding(condition, "critical", found.front, cause, _known(numbers))
 
 
 def _absurd(seen: Pass, threshold: float) -> Finding | None:
@@ -151,7 +149,7 @@ def temporal_exploding(evidence: Evidence, threshold: float) -> Finding | None:
 
 def _temporal(evidence: Evidence, condition: str, is_sick) -> Finding | None:  # type: ignore[no-untyped-def]
     seen = _judged_pass(evidence)
-    if seen is None or seen.data.attrs["first_non_finite"]:
+    if seen is None:
         return None
     sick = [course for course in courses(seen) if course.in_time and is_sick(course.ratio)]
     if not sick:
