@@ -44,7 +44,8 @@ def calibration() -> pd.DataFrame:
 
     told = figures()
     columns = {}
-    for name, found in {"now": told["now"], **told["first sight"]}.items():
+    at_first = {f"{name}, at first sight": found for name, found in told["first sight"].items()}
+    for name, found in {"now": told["now"], **at_first}.items():
         sick, healthy = found["sick"], found["healthy"]
         well = healthy - found["alarms"]
         columns[name] = {
