@@ -115,7 +115,7 @@ def observe(
     recorder = Recorder(modules, look)
     if leaves is not None:
         recorder.leaves = leaves
-    with torch.enable_grad(), _eager(), uncheckpointed():
+    with torch.enable_grad(), eager(), uncheckpointed():
         with recorder, _told_where(recorder):
             value = loss(model)
         if not recorder.layers:
@@ -193,7 +193,7 @@ def _parameters(modules: dict[str, nn.Module]) -> list[Parameter]:
 
 
 @contextlib.contextmanager
-def _eager() -> Iterator[None]:
+def eager() -> Iterator[None]:
     """Run compiled models as they were written, so that their layers can be seen."""
     if "torch._dynamo" in sys.modules:  # nothing can be compiled where this was never imported
         with torch.compiler.set_stance("force_eager"):

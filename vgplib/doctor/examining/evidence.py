@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 _NUDGES, _NUDGE = 3, 1e-2  # steps that part what is zero or equal by design from what stays so
 _CHEAP = 2e8  # multiplications in a forward pass up to which more steps than asked for are cheap
+_MORE = 4  # times as many
 _DRAWS = 6  # passes in which what is drawn at random may show up
 _USUAL = (3e-3, 3e-2)  # relative changes in a step with which networks learn
-_MORE = 4  # times as many
 
 
 @dataclass

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +28,7 @@ class Trial:
 def untrained_loss(visit: Visit) -> float:
     """The loss with each weight's entries shuffled: of the same weights, but of no training."""
     model, loss, _ = visit.fresh()
-    with _as_before(model), torch.no_grad():
+    with left_as_they_were(list(model.modules())), torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 entries = parameter.flatten()
@@ -68,7 +65,7 @@ def train(visit: Visit, steps: int, faster: float) -> Trial:
     wanted = [p for p in model.parameters() if p.requires_grad]
     losses: list[float] = []
     updates: dict[str, float] = {}
-    with _as_before(model), torch.enable_grad():
+    with left_as_they_were(list(model.modules())), torch.enable_grad():
         for step in range(steps):
 
             def closure() -> Tensor:
@@ -104,11 +101,3 @@ def _relative_changes(before: nn.Module, after: nn.Module) -> dict[str, float]:
                 changed = torch.linalg.vector_norm(new - old, dtype=torch.float64).item()
                 changes[name] = changed / size
     return changes
-
-
-@contextmanager
-def _as_before(model: nn.Module) -> Iterator[None]:
-    """Keep the random states; the model itself is a copy that may change."""
-    modules: list[Any] = list(model.modules())
-    with left_as_they_were(modules):
-        yield

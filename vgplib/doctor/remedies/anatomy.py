@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from vgplib.measures import calls
-from vgplib.measures.layers import _eager
+from vgplib.measures.layers import eager
 from vgplib.measures.preserve import left_as_they_were
 
 MATRICES = ("linear", "conv")
@@ -66,7 +66,7 @@ def parts(model: nn.Module, loss: Callable[[nn.Module], Tensor] | None = None) -
     if loss is not None:
         watcher = _Watcher(model)
         try:
-            with left_as_they_were(list(model.modules())), torch.enable_grad(), _eager(), watcher:
+            with left_as_they_were(list(model.modules())), torch.enable_grad(), eager(), watcher:
                 loss(model)
         except Exception:
             # A model that cannot run is what the doctor may be called for.
