@@ -1,6 +1,6 @@
 """How often the doctor is right, on models whose condition is known.
 
-There are four wards of them. The rules were calibrated on the first; the others were made without
+There are five wards of them. The rules were calibrated on the first; the others were made without
 a look at the rules, and what the doctor missed there at first sight was mended. ``python -m
 benchmarks.doctor`` examines all; ``make bench`` runs it too. Evidence is gathered once a case, and
 then judged as it is, without each rule in turn, and with each threshold moved. With ``--write``,
@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.doctor import fourth_ward, second_ward, third_ward, ward
+from tests.doctor import fifth_ward, fourth_ward, second_ward, third_ward, ward
 from vgplib.doctor.calibration import FIGURES, interval
 from vgplib.doctor.examining.evidence import Evidence, gather
 from vgplib.doctor.judging.rules import FIRST, RULES, Rule, judged
@@ -77,7 +77,10 @@ def score(
 
 
 def figures(seen: list[tuple[Any, Evidence]]) -> dict[str, Any]:
-    """All counts, and for each condition: named, of how many, told without being there."""
+    """All counts, and for each condition: named, of how many, told without being there.
+
+    ``causes`` counts the models whose cause is known, and those of them for which it was told.
+    """
     said = {c.name: {f.condition for f in judged(e)} for c, e in seen}
     conditions = {}
     for rule in (*FIRST, *RULES):
@@ -85,7 +88,21 @@ def figures(seen: list[tuple[Any, Evidence]]) -> dict[str, Any]:
         has = [c for c, _ in seen if c.condition == name]
         wrongly = sum(name in said[c.name] and name not in {c.condition, *c.also} for c, _ in seen)
         conditions[name] = [sum(name in said[c.name] for c in has), len(has), wrongly]
-    return {**asdict(score(seen)), "conditions": conditions}
+    known = [(case, evidence) for case, evidence in seen if causes_of(case)]
+    right = sum(not wrong_cause(case, evidence) for case, evidence in known)
+    return {**asdict(score(seen)), "causes": [right, len(known)], "conditions": conditions}
+
+
+def causes_of(case: Any) -> tuple[str, ...]:
+    """What may be called a case's cause, where its ward says it."""
+    told = getattr(case, "cause", None) or ()
+    return (told,) if isinstance(told, str) else told
+
+
+def wrong_cause(case: Any, evidence: Evidence) -> str:
+    """What the doctor gives as the cause of the case's condition, if it is another one."""
+    told = [f.cause for f in judged(evidence) if f.condition == case.condition]
+    return "" if set(causes_of(case)) & set(told) else (told[0] or "none") if told else "not found"
 
 
 def show(title: str, seen: list[tuple[Any, Evidence]]) -> None:
@@ -95,12 +112,18 @@ def show(title: str, seen: list[tuple[Any, Evidence]]) -> None:
     print(f"\n{title}: {len(seen)} models")
     print(f"  sick ones found    {interval(found['found'], sick)}")
     print(f"  condition named    {interval(found['named'], sick)}")
+    if found["causes"][1]:
+        print(f"  cause told         {interval(*found['causes'])}")
     print(f"  healthy ones left  {interval(healthy - found['alarms'], healthy)}")
     print(f"  balanced accuracy  {score(seen).balanced:.3f}")
     print("  condition            named   told where it is not")
     for name, (hits, of, wrongly) in found["conditions"].items():
         print(f"  {name:20} {f'{hits}/{of}':7} {wrongly}")
     for case, evidence in seen:
+        if causes_of(case) and (wrong := wrong_cause(case, evidence)):
+            print(
+                f"  ? {case.name}: {case.condition}, {' or '.join(causes_of(case))}; said {wrong}"
+            )
         told = {f.condition for f in judged(evidence)}
         if (case.condition and case.condition not in told) or (not case.condition and told):
             print(
@@ -128,7 +151,7 @@ def ablate(seen: list[tuple[Any, Evidence]]) -> None:
 
 def main() -> None:
     """Print everything."""
-    wards = (ward, second_ward, third_ward, fourth_ward)
+    wards = (ward, second_ward, third_ward, fourth_ward, fifth_ward)
     seen = examined([case for each in wards for case in each.ALL])
     show("all wards", seen)
     ablate(seen)

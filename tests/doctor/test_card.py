@@ -278,6 +278,14 @@ def test_without_any_measurement_the_card_stands_and_the_plot_says_why():
     assert diagnosis.to_dict()["measured"] is None
 
 
+def test_the_code_of_a_remedy_stands_once_and_folded(sick):
+    codes = [r.code for f in sick.findings for r in f.remedies if r.code]
+    assert len(codes) > len(set(codes))  # two findings have remedies in common
+    page = Page(sick._repr_html_())
+    assert page.tags.count("pre") == len(set(codes))
+    assert page.text.count("Its code stands under 1.") == len(codes) - len(set(codes))
+
+
 def test_a_long_list_of_places_is_folded_and_whole(sick):
     names = [f"blocks.{i}.attention.weight" for i in range(300)]
     page = Page(hand_made(names, sick.measured)._repr_html_())

@@ -151,6 +151,21 @@ def test_compiled_parallel_and_tied_models_are_examined():
     assert vgp.examine(tied, entropy).healthy
 
 
+def test_a_distributed_model_is_examined_by_the_model_inside(tmp_path):
+    where = f"file://{tmp_path / 'meeting'}"
+    torch.distributed.init_process_group("gloo", init_method=where, rank=0, world_size=1)
+    try:
+        model = nn.parallel.DistributedDataParallel(net())
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        diagnosis = vgp.examine(model, entropy, optimizer=optimizer)
+        assert diagnosis.healthy and "model.module" in diagnosis.notes[0]
+        assert set(diagnosis.measured.name.values) <= dict(model.module.named_modules()).keys()
+        entropy(model).backward()  # and goes on as before
+        optimizer.step()
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_other_formats(dtype):
     x, y = batch()

@@ -45,12 +45,13 @@ def calibration() -> pd.DataFrame:
     told = figures()
     columns = {}
     at_first = {f"{name}, at first sight": found for name, found in told["first sight"].items()}
-    for name, found in {"now": told["now"], **at_first}.items():
+    for name, found in {**at_first, "now": told["now"]}.items():
         sick, healthy = found["sick"], found["healthy"]
         well = healthy - found["alarms"]
         columns[name] = {
             "sick models found": interval(found["found"], sick),
             "their condition named": interval(found["named"], sick),
+            "their cause told": interval(*found["causes"]) if "causes" in found else "",
             "healthy models left in peace": interval(well, healthy),
             "balanced accuracy": f"{(found['found'] / sick + well / healthy) / 2:.3f}",
         }

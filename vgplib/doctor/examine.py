@@ -57,4 +57,7 @@ def examine(
     losses = tuple(evidence.trial.losses) if evidence.trial is not None else ()
     if not losses and measured is not None:
         losses = (measured.attrs["loss"],)
-    return Diagnosis(tuple(order), measured, losses, kept, tuple(evidence.notes))
+    notes = list(evidence.notes)
+    if isinstance(model, nn.parallel.DistributedDataParallel):
+        notes.append("names and code are those of model.module, which is inside")
+    return Diagnosis(tuple(order), measured, losses, kept, tuple(notes))

@@ -97,6 +97,8 @@ CAUSES: tuple[str, ...] = (
     "attention logit scale",
     "non-differentiable operation",
     "singular derivative",
+    "operation out of its range",
+    "scale in the forward pass",
     "NaN in the data",
     "NaN in the weights",
     "dead units",

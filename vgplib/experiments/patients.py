@@ -69,10 +69,10 @@ TREATMENTS: dict[str, tuple[str, Callable[[Patient], Patient]]] = {
     "larger_steps": ("learning rate × 1000", lambda p: _rate(p, 1e3)),
     "smaller_steps": ("learning rate ÷ 1000", lambda p: _rate(p, 1e-3)),
     "clip": ("clip gradients at 1", lambda p: replace(p, clip=1.0)),
-    "redraw": ("draw weights anew", _redrawn),
+    "redraw": ("new weights, right scale", _redrawn),
     "tanh": ("tanh, same weights", lambda p: replace(p, activation="tanh")),
     "adam": ("Adam", lambda p: replace(p, adam=True, learning_rate=1e-3)),
-    "labels": ("look up the labels", lambda p: replace(p, shuffled=False)),
+    "labels": ("put the true labels back", lambda p: replace(p, shuffled=False)),
 }
 
 

@@ -16,7 +16,7 @@ from vgplib.measures import calls
 from vgplib.networks.activations import slope
 
 if TYPE_CHECKING:
-    from vgplib.measures.record import Layer
+    from vgplib.measures.layer import Layer
 
 SATURATED = 0.05  # of the largest slope
 _MOST = 2**17  # entries that wait to be worked out together
@@ -135,6 +135,8 @@ class Activity:
             rest = tuple(value is not True and value for value in rest)  # without inplace=True
             named = {k: v for k, v in named.items() if k not in ("input", "inplace")}
             call, tensor = _Call(function, rest, tuple(named.items())), z.detach()
+        if tensor.dim() == 1 < len(layer.shape):
+            tensor = tensor[:, None]  # a number for each sample, as in a hinge: one unit
         channels = layer.channels if len(layer.shape) == tensor.dim() else -1
         key = (call, tensor.shape, tensor.dtype, tensor.device, channels)
         self._waiting.setdefault(key, []).append((layer, tensor))

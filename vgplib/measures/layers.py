@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from vgplib.measures.layer import Layer
 from vgplib.measures.preserve import left_as_they_were
-from vgplib.measures.record import Layer, Look, Recorder
+from vgplib.measures.record import Look, Recorder
 from vgplib.measures.report import Parameter, report
 from vgplib.measures.uncheckpointed import uncheckpointed
 from vgplib.measures.updates import updates

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from vgplib.measures.layer import SMALL
 from vgplib.measures.norms import norm, norms
-from vgplib.measures.record import SMALL
 
 if TYPE_CHECKING:
     import xarray as xr

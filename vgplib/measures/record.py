@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import types
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -14,89 +12,12 @@ from torch.autograd.graph import GradientEdge
 from torch.overrides import TorchFunctionMode
 
 from vgplib.measures import calls
-from vgplib.measures.activity import FROM_VALUE, Activity, Tally
+from vgplib.measures.activity import FROM_VALUE, Activity
+from vgplib.measures.layer import SMALL, Layer
+from vgplib.measures.marks import Marks
 from vgplib.measures.norms import norm, norms
 
-Look = Callable[["Layer", Any, Tensor], None]
-
-# Entries up to which a layer's gradient is kept until the end, to be read together with others.
-SMALL = 2**15
-
-
-@dataclass(slots=True, eq=False)
-class Layer:
-    """One run of one layer; what is not known stays NaN or None.
-
-    Attributes:
-        index: Its place in the order in which layers ran.
-        name: Of the module, or of the parameter where no module stands for it.
-        kind: linear, conv, recurrent, attention, embedding, norm or scale.
-        weights: The weights it ran with.
-        shape: Of its output z.
-        channels: Which dimension of z counts the units.
-        source: The layer that its input comes from.
-        output: Norm of z.
-        steps: Of a recurrent layer: norms of dloss/dx_t, oldest first.
-        tally: What the activation that follows made of z.
-        activation: That activation's name; of several, the first one's.
-        trouble: "input" or "output" where that is not finite.
-        signal: Norm of dloss/dz; NaN where the loss does not depend on z.
-        has_signal: Whether the loss depends on z.
-        edges: Where the backward pass is to bring dloss/dz, for the caller to fill
-            ``gradients``.
-        gradients: What it brought; of a recurrent layer, also to its last states.
-        kept: z, until its norm is read.
-        inputs: What went in, until then.
-        use: The view of the weight that stood for it in this run, and later its gradient.
-    """
-
-    index: int
-    name: str
-    kind: str
-    weights: list[Tensor]
-    shape: torch.Size
-    channels: int
-    source: Layer | None
-    output: float = math.nan
-    steps: Sequence[float] = ()
-    tally: Tally | None = None
-    activation: str = ""
-    trouble: str = ""
-    signal: float = math.nan
-    has_signal: bool = False
-    edges: Sequence[GradientEdge] = ()
-    gradients: Sequence[Tensor | None] = ()
-    kept: Tensor | None = None
-    inputs: Any = None
-    use: Tensor | None = None
-
-    def receive(self, value: float) -> None:
-        """Count the norm of the gradient at one of its outputs."""
-        self.signal = math.hypot(self.signal, value) if self.has_signal else value
-        self.has_signal = True
-
-    @property
-    def entries(self) -> int:
-        """How many numbers z has."""
-        return self.shape.numel()
-
-
-@dataclass(slots=True, eq=False)
-class _Mark:
-    """Where a tensor comes from; it is kept on the tensor itself.
-
-    Attributes:
-        made_by: Marks that another recorder made do not count. An object that stands for it, since
-            the recorder itself would be kept alive by its own marks.
-        weight: Where it comes from parameters alone: name and kind of the first one's layer.
-        layer: Else the layer that ran last on its way.
-        active: Whether an activation came after that layer.
-    """
-
-    made_by: object
-    weight: tuple[str, str] | None = None
-    layer: Layer | None = None
-    active: bool = False
+Look = Callable[[Layer, Any, Tensor], None]
 
 
 class Recorder(TorchFunctionMode):
@@ -119,14 +40,9 @@ class Recorder(TorchFunctionMode):
         self._look = look
         self.layers: list[Layer] = []
         self.leaves: list[Tensor] = []
-        self._token = object()
+        self._marks = Marks(modules)
         self._use: Tensor | None = None
         self._activity = Activity()
-        self._known = {
-            key: _Mark(self._token, weight=name) for key, name in calls.layer_names(modules).items()
-        }
-        self._buffers = {id(b) for module in modules.values() for b in module._buffers.values()}
-        self._models = self._buffers | self._known.keys()
 
     def finish(self) -> None:
         """Work out, after the backward pass, what was put off until there are many of a kind."""
@@ -138,7 +54,7 @@ class Recorder(TorchFunctionMode):
             layer.edges = layer.gradients = ()
         kept = [layer for layer in self.layers if layer.kept is not None]
         for layer, value in zip(kept, norms([y.kept.detach() for y in kept]), strict=True):  # type: ignore[union-attr]
-            _judge(layer, value)
+            layer.judge(value)
         self._activity.finish()
         for layer in reversed(self.layers):
             before = layer.source
@@ -153,53 +69,8 @@ class Recorder(TorchFunctionMode):
         if handler is not None:
             return handler(self, func, args, kwargs or {})
         out = func(*args, **kwargs) if kwargs else func(*args)
-        self._carry(out, args)
+        self._marks.carry(out, args)
         return out
-
-    # Where tensors come from
-
-    def _mark(self, tensor: Any) -> _Mark | None:
-        if not isinstance(tensor, Tensor):
-            return None
-        mark = self._known.get(id(tensor))
-        if mark is None:
-            mark = getattr(tensor, "_vgp_mark", None)
-            if mark is None and tensor._base is not None:
-                mark = self._known.get(id(tensor._base))
-        return mark if mark is not None and mark.made_by is self._token else None
-
-    def _source(self, tensor: Any) -> Layer | None:
-        mark = self._mark(tensor)
-        return mark.layer if mark else None
-
-    def _carry(self, out: Any, args: Iterable[Any], active: bool = False) -> None:
-        """Mark ``out`` by the arguments: by the layer that ran last, else by the parameter."""
-        if not isinstance(out, Tensor) and type(out) not in (tuple, list):
-            return
-        last: _Mark | None = None
-        weight: _Mark | None = None
-        dims, data = 0, False
-        for arg in args:
-            for tensor in arg if isinstance(arg, tuple | list) else (arg,):
-                mark = self._mark(tensor)
-                if mark is None:
-                    data = data or (isinstance(tensor, Tensor) and id(tensor) not in self._buffers)
-                    continue
-                if mark.layer is None:
-                    weight, dims = weight or mark, max(dims, tensor.dim())
-                elif last is None or mark.layer.index > last.layer.index:  # type: ignore[union-attr]
-                    last = mark
-        if last is not None and active and not last.active:
-            last = _Mark(self._token, layer=last.layer, active=True)
-        found = last or weight
-        if found is None:
-            return
-        if found is weight and data and isinstance(out, Tensor) and out.dim() > dims:
-            return  # a parameter spread over a batch of data is no weight
-        for tensor in (out,) if isinstance(out, Tensor) else out:
-            # What was changed in place, such as a parameter or a buffer, is not ours to mark.
-            if isinstance(tensor, Tensor) and id(tensor) not in self._models:
-                tensor._vgp_mark = found  # type: ignore[attr-defined]
 
     # Layers
 
@@ -208,10 +79,10 @@ class Recorder(TorchFunctionMode):
         weights = list(args[call.position : call.position + call.weights])
         if not weights:  # a Python function may be given its weight by name
             weights = [kwargs.get(call.keyword)]
-        mark = self._mark(weights[0])
+        mark = self._marks.of(weights[0])
         if mark is None or mark.weight is None:
             out = func(*args, **kwargs)
-            self._carry(out, args)
+            self._marks.carry(out, args)
             return out
         name, owner = mark.weight
         inputs = args[0] if args else kwargs["input"]
@@ -229,13 +100,13 @@ class Recorder(TorchFunctionMode):
     def _on_product(self, func: Any, args: tuple, kwargs: dict) -> Any:
         call = calls.PRODUCTS[func]
         operands = args[call.position : call.position + 2]
-        marks = [self._mark(operand) for operand in operands]
+        marks = [self._marks.of(operand) for operand in operands]
         is_weight = [mark is not None and mark.weight is not None for mark in marks]
         if len(operands) == 2 and sum(is_weight) == 1:
             side = is_weight.index(True)
             other = operands[1 - side]
             # A scale of something else than a layer's output is part of how a weight is made.
-            acts = isinstance(other, Tensor) and id(other) not in self._buffers
+            acts = isinstance(other, Tensor) and id(other) not in self._marks.buffers
             if acts and (call.kind != "scale" or marks[1 - side] is not None):
                 name, owner = marks[side].weight  # type: ignore[misc, union-attr]
                 at = call._replace(position=call.position + side)
@@ -244,13 +115,13 @@ class Recorder(TorchFunctionMode):
                 named = (name, owner or call.kind)
                 return self._run(func, args, kwargs, named, [operands[side]], other, channels)
         out = func(*args, **kwargs)
-        self._carry(out, args)
+        self._marks.carry(out, args)
         return out
 
     def _on_recurrent(self, func: Any, args: tuple, kwargs: dict) -> Any:
         packed = isinstance(args[2], Tensor | tuple) and not isinstance(args[2], list)
         weights = args[3] if packed else args[2]
-        mark = self._mark(weights[0])
+        mark = self._marks.of(weights[0])
         if mark is None or mark.weight is None:
             return func(*args, **kwargs)
         inputs = args[0]
@@ -289,7 +160,7 @@ class Recorder(TorchFunctionMode):
             ) from problem
         z = out[0] if isinstance(out, tuple) else out
         layer = Layer(
-            len(self.layers), name, kind, weights, z.shape, channels, self._source(inputs)
+            len(self.layers), name, kind, weights, z.shape, channels, self._marks.layer_of(inputs)
         )
         self.layers.append(layer)
         if self._look is not None:
@@ -301,32 +172,27 @@ class Recorder(TorchFunctionMode):
             z = leaf.clone()
             out = (z, *out[1:]) if isinstance(out, tuple) else z
         layer.kept, layer.inputs, layer.use, self._use = z, inputs, self._use, None
-        mark = _Mark(self._token, layer=layer)
+        mark = self._marks.mark(layer)
         outputs = out if isinstance(out, tuple) else (out,)
         small = layer.entries <= SMALL
         for tensor in outputs:
             tensor._vgp_mark = mark
             # The function that made it, not the tensor: an activation in place would change that.
             if tensor.requires_grad and not small:
-                tensor.grad_fn.register_prehook(_reader(layer, tensor.output_nr))
+                tensor.grad_fn.register_prehook(layer.reader(tensor.output_nr))
         if small:
             layer.edges = [GradientEdge(t.grad_fn, t.output_nr) for t in outputs if t.requires_grad]
         else:
-            self._read_output(layer)
+            layer.read_output()
         return out
-
-    def _read_output(self, layer: Layer) -> None:
-        """Read z now, since it is large or about to be changed."""
-        if layer.kept is not None:
-            _judge(layer, norm(layer.kept.detach()))
 
     def _on_in_place(self, func: Any, args: tuple, kwargs: dict) -> Any:
         """Read a layer's output before it is overwritten."""
-        layer = self._source(args[0]) if args else None
+        layer = self._marks.layer_of(args[0]) if args else None
         if layer is not None and (func not in calls.MAYBE_IN_PLACE or _is_in_place(args, kwargs)):
-            self._read_output(layer)
+            layer.read_output()
         out = func(*args, **kwargs)
-        self._carry(out, args)
+        self._marks.carry(out, args)
         return out
 
     def _one_use(
@@ -353,7 +219,7 @@ class Recorder(TorchFunctionMode):
             self.leaves.append(use)
         else:
             return inputs
-        mark = self._mark(inputs)
+        mark = self._marks.of(inputs)
         if mark is not None:
             use._vgp_mark = mark  # type: ignore[attr-defined]
         return use
@@ -369,39 +235,41 @@ class Recorder(TorchFunctionMode):
 
     def _on_activation(self, func: Any, args: tuple, kwargs: dict) -> Any:
         z = args[0] if args else kwargs["input"]
-        mark = self._mark(z)
+        mark = self._marks.of(z)
         if mark is None or mark.layer is None or mark.active:
             out = func(*args, **kwargs)
-            self._carry(out, (z,), active=True)
+            self._marks.carry(out, (z,), active=True)
             return out
         plain, in_place = calls.ACTIVATIONS[func]
         before = z
         if in_place or _is_in_place(args, kwargs):
-            self._read_output(mark.layer)
+            mark.layer.read_output()
             if plain not in FROM_VALUE:
                 before = z.detach().clone()
         out = func(*args, **kwargs)
         mark.layer.activation = mark.layer.activation or calls.activation_name(plain, args, kwargs)
         self._activity.add(mark.layer, plain, before, out, args[1:], kwargs)
-        out._vgp_mark = _Mark(self._token, layer=mark.layer, active=True)
+        out._vgp_mark = self._marks.mark(mark.layer, active=True)
         return out
 
     def _on_softmax(self, func: Any, args: tuple, kwargs: dict) -> Any:
         out = func(*args, **kwargs)
         scores = args[0] if args else kwargs["input"]
-        layer = self._source(scores)
+        layer = self._marks.layer_of(scores)
         dim = args[1] if len(args) > 1 else kwargs.get("dim")
         if layer is not None and dim is not None:
             layer.activation = layer.activation or "softmax"
             self._activity.add_softmax(layer, scores.detach(), dim)
-        self._carry(out, (scores,), active=True)
+        self._marks.carry(out, (scores,), active=True)
         return out
 
     def _on_attention(self, func: Any, args: tuple, kwargs: dict) -> Any:
         out = func(*args, **kwargs)
-        self._carry(out, args)
+        self._marks.carry(out, args)
         layer = max(
-            filter(None, map(self._source, args[:2])), key=lambda found: found.index, default=None
+            filter(None, map(self._marks.layer_of, args[:2])),
+            key=lambda found: found.index,
+            default=None,
         )
         if layer is not None:
             layer.activation = layer.activation or "softmax"
@@ -433,24 +301,6 @@ _HANDLERS: dict[Any, Callable] = {
     **dict.fromkeys(calls.RECURRENT, Recorder._on_recurrent),
     **dict.fromkeys(calls.COMPOSITES, Recorder._on_composite),
 }
-
-
-def _reader(layer: Layer, output: int) -> Callable[[tuple[Tensor, ...]], None]:
-    """What to call with the gradients of a function's outputs, of which z is the given one."""
-
-    def read(gradients: tuple[Tensor, ...]) -> None:
-        if gradients[output] is not None:
-            layer.receive(norm(gradients[output]))
-
-    return read
-
-
-def _judge(layer: Layer, output: float) -> None:
-    layer.output, layer.kept = output, None
-    if not math.isfinite(output):
-        known = isinstance(layer.inputs, Tensor) and not layer.inputs.isfinite().all()
-        layer.trouble = "input" if known else "output"
-    layer.inputs = None
 
 
 def _is_in_place(args: tuple, kwargs: dict) -> bool:

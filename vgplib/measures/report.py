@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from vgplib.measures.fit import backward_factor, first_over_last
+from vgplib.measures.layer import Layer
 from vgplib.measures.norms import norms
-from vgplib.measures.record import Layer
 from vgplib.networks.feedforward import FeedForward
 
 if TYPE_CHECKING:

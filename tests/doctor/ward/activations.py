@@ -63,7 +63,7 @@ def just_over_half_dead():
     return net, classify(*images()), None
 
 
-@sick("dead_relu", cause="learning rate", prove=dead("act2", (0.5, 1)))
+@sick("dead_relu", cause="learning rate too high", prove=dead("act2", (0.5, 1)))
 def killed_by_large_steps():
     """A learning rate of 2 was used for some steps, and has thrown the units out of reach."""
     net, loss = mlp(3, nn.ReLU, he), classify(*images())

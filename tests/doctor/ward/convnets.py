@@ -30,7 +30,7 @@ def sixteen_default_convolutions():
 @sick(
     "vanishing",
     also={"rank_collapse"},
-    cause="saturating activation",
+    cause="slope of the activation",
     prove=all_of(signal("conv1", "conv8", (0, 1e-3)), spread("act8", (0, 1e-3)), stuck()),
 )
 def sigmoid_convnet():

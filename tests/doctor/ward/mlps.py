@@ -13,7 +13,7 @@ xavier = nn.init.xavier_normal_
 @sick(
     "vanishing",
     also={"rank_collapse"},
-    cause="saturating activation",
+    cause="slope of the activation",
     prove=all_of(signal("layer1", "layer8", (0, 3e-4)), spread("act8", (0, 1e-3)), stuck()),
 )
 def eight_sigmoid_layers():
@@ -33,7 +33,7 @@ def adam_moves_all_alike(model, loss, optimizer):
 @sick(
     "vanishing",
     also={"rank_collapse"},
-    cause="saturating activation",
+    cause="slope of the activation",
     prove=all_of(
         signal("layer1", "layer8", (0, 3e-4)), spread("act8", (0, 1e-3)), adam_moves_all_alike
     ),
@@ -162,7 +162,7 @@ def divided_by_the_width():
 @sick(
     "vanishing",
     also={"rank_collapse"},
-    cause="saturating activation",
+    cause="slope of the activation",
     prove=all_of(signal("layer1", "layer4", (0, 1e-4)), stuck(), spread("act4", (0, 1e-3))),
 )
 def softmax_between_layers():
@@ -173,7 +173,7 @@ def softmax_between_layers():
 @sick(
     "vanishing",
     also={"rank_collapse"},
-    cause="saturating activation",
+    cause="slope of the activation",
     prove=all_of(signal("layer1", "layer16", (0, 1e-4)), spread("act16", (0, 1e-4)), stuck()),
 )
 def layer_norm_does_not_mend_sigmoid():

@@ -47,7 +47,7 @@ def first_not_finite(name):
     return prove
 
 
-@sick("nan", cause="NaN in the parameters", prove=first_not_finite("layer3.weight"))
+@sick("nan", cause="NaN in the weights", prove=first_not_finite("layer3.weight"))
 def a_broken_checkpoint():
     """A weight that was NaN when the checkpoint was written."""
     net = mlp(4, nn.Tanh)
@@ -89,7 +89,7 @@ def angle_of_equal_vectors():
     return mlp(1, nn.Tanh, gain(1.0), outputs=8), loss, None
 
 
-@sick("nan", cause="loss choice", prove=finite_loss(False))
+@sick("nan", cause="operation out of its range", prove=finite_loss(False))
 def logarithm_of_a_softmax():
     """log(softmax) in two steps, at logits of some hundreds: the logarithm of 0."""
     x, y = images()
@@ -105,7 +105,7 @@ def every_row(model, loss, optimizer):
     assert weights[3].isnan().all() and weights[:3].isfinite().all()
 
 
-@sick("nan", cause="fully masked row", prove=all_of(finite_loss(False), every_row))
+@sick("nan", cause="operation out of its range", prove=all_of(finite_loss(False), every_row))
 def an_empty_sentence():
     """All places of one sentence are masked: a softmax over nothing."""
     tokens = text(8)
@@ -124,7 +124,7 @@ def deviation(h):
     return ((h - h.mean(0)).square().sum(0) / (len(h) - 1)).sqrt()
 
 
-@sick("nan", cause="normalisation of one value", prove=finite_loss(False))
+@sick("nan", cause="operation out of its range", prove=finite_loss(False))
 def deviation_of_one_sample():
     """Divided by the standard deviation over the batch, which has one sample."""
     net = nn.Sequential(
@@ -141,7 +141,7 @@ def mean_over_none(model, loss, optimizer):
     assert not any(g.any() for g in gradients(model, loss).values())
 
 
-@sick("nan", also={"zero_gradient"}, cause="empty mean", prove=mean_over_none)
+@sick("nan", also={"zero_gradient"}, cause="operation out of its range", prove=mean_over_none)
 def no_label_left():
     """Every label is the one to ignore, so the loss is a mean over none."""
     tokens = text(8)
@@ -155,7 +155,7 @@ def overflow_of_exp(model, loss, optimizer):
     assert loss(model.double()).isfinite()
 
 
-@sick("nan", cause="exponential of a large number", prove=overflow_of_exp)
+@sick("nan", cause="operation out of its range", prove=overflow_of_exp)
 def exponential_of_a_hundred():
     """A Poisson loss whose network puts out the logarithm of the rate, and starts at 100."""
     x, y = images()

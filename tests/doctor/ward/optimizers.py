@@ -46,21 +46,21 @@ def too_low(by=1e6):
     return prove
 
 
-@sick("lr_too_high", cause="learning rate", prove=too_high())
+@sick("lr_too_high", cause="learning rate too high", prove=too_high())
 def sgd_of_ten():
     """A sound network, and gradient descent with a rate of 10."""
     net = mlp(3, nn.Tanh, nn.init.xavier_normal_)
     return net, classify(*images()), torch.optim.SGD(net.parameters(), lr=10.0)
 
 
-@sick("lr_too_high", cause="learning rate", prove=too_high(1000))
+@sick("lr_too_high", cause="learning rate too high", prove=too_high(1000))
 def adam_of_one():
     """Adam moves every weight by about its rate: by 1."""
     net = mlp(3, nn.ReLU, he)
     return net, classify(*images()), torch.optim.Adam(net.parameters(), lr=1.0)
 
 
-@sick("lr_too_high", cause="learning rate", prove=too_high())
+@sick("lr_too_high", cause="learning rate too high", prove=too_high())
 def beyond_the_curvature():
     """Linear regression with a rate a few times 2 / the largest curvature: it oscillates away."""
     x = images()[0]
@@ -69,42 +69,42 @@ def beyond_the_curvature():
     return net, fit(x, target), torch.optim.SGD(net.parameters(), lr=0.5)
 
 
-@sick("lr_too_high", cause="learning rate", prove=too_high(1000))
+@sick("lr_too_high", cause="learning rate too high", prove=too_high(1000))
 def decoder_with_a_large_rate():
     """A small language model with AdamW at 0.5."""
     net = Language([Pre(32, causal=True) for _ in range(2)])
     return net, next_word(text()), torch.optim.AdamW(net.parameters(), lr=0.5)
 
 
-@sick("lr_too_high", cause="learning rate", prove=too_high())
+@sick("lr_too_high", cause="learning rate too high", prove=too_high())
 def convnet_with_momentum():
     """Momentum 0.9 multiplies a rate of 5 by ten."""
     net = convnet(3, nn.LeakyReLU, he)
     return net, classify(*pictures()), torch.optim.SGD(net.parameters(), lr=5.0, momentum=0.9)
 
 
-@sick("lr_too_low", cause="learning rate", prove=too_low(1e8))
+@sick("lr_too_low", cause="learning rate too low", prove=too_low(1e8))
 def sgd_of_a_billionth():
     """Gradients are fine, the rate is 10^-9."""
     net = mlp(3, nn.ReLU, he)
     return net, classify(*images()), torch.optim.SGD(net.parameters(), lr=1e-9)
 
 
-@sick("lr_too_low", cause="learning rate", prove=too_low(1e8))
+@sick("lr_too_low", cause="learning rate too low", prove=too_low(1e8))
 def adam_of_ten_to_the_minus_ten():
     """Adam at a rate of 10^-10: float32 weights mostly round the step away."""
     net = convnet(3, nn.ReLU, he)
     return net, classify(*pictures()), torch.optim.Adam(net.parameters(), lr=1e-10)
 
 
-@sick("lr_too_low", cause="learning rate", prove=too_low(1e7))
+@sick("lr_too_low", cause="learning rate too low", prove=too_low(1e7))
 def decoder_that_stands_still():
     """A language model with AdamW at 10^-9."""
     net = Language([Pre(32, causal=True) for _ in range(2)])
     return net, next_word(text()), torch.optim.AdamW(net.parameters(), lr=1e-9)
 
 
-@sick("lr_too_low", cause="learning rate", prove=too_low(3e6))
+@sick("lr_too_low", cause="learning rate too low", prove=too_low(3e6))
 def rmsprop_of_a_billionth():
     """RMSprop at 10^-9 on a regression."""
     x, y = images()

@@ -181,14 +181,14 @@ def bert_unfreezing_forgotten():
     return net, step_size(text()), torch.optim.AdamW(net.parameters(), 3e-3)
 
 
-@sick("lr_too_high", cause="learning rate", prove=too_high(100))
+@sick("lr_too_high", cause="learning rate too high", prove=too_high(100))
 def gpt2_with_a_large_rate():
     """AdamW at 1."""
     net = gpt2()
     return net, its_own(text()), torch.optim.AdamW(net.parameters(), 1.0)
 
 
-@sick("lr_too_low", cause="learning rate", prove=too_low(1e7))
+@sick("lr_too_low", cause="learning rate too low", prove=too_low(1e7))
 def vit_that_stands_still():
     """Gradient descent at 10^-9 on a vision transformer."""
     net = vit()
@@ -212,7 +212,7 @@ def gpt2_with_large_queries():
     return net, its_own(text()), None
 
 
-@sick("nan", also={"zero_gradient"}, cause="empty mean", prove=mean_over_none)
+@sick("nan", also={"zero_gradient"}, cause="operation out of its range", prove=mean_over_none)
 def gpt2_without_labels():
     """All labels are -100, which is what a collator makes of prompts without answers."""
     tokens = text(4)

@@ -64,7 +64,7 @@ def clamp_that_cuts_all():
 @sick(
     "zero_gradient",
     also={"vanishing", "rank_collapse"},
-    cause="multiplied by zero",
+    cause="scale in the forward pass",
     prove=all_of(zero_gradient(*ENCODER), all_alike("head")),
 )
 def mask_of_zeros():

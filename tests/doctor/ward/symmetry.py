@@ -83,7 +83,7 @@ def copied_halves(model, loss, optimizer):
                 parameter.grad = None
 
 
-@sick("symmetry", cause="copied units", prove=copied_halves)
+@sick("symmetry", cause="initialisation constant", prove=copied_halves)
 def widened_by_copying():
     """A layer of 32 units was widened to 64 by copying them, without noise."""
     net = mlp(2, nn.ReLU, he)

@@ -46,7 +46,7 @@ def deep_post_norm():
 @sick(
     "vanishing",
     also={"rank_collapse"},
-    cause="missing residual",
+    cause="attention without skip",
     prove=all_of(
         signal("blocks.0", "blocks.5", (0, 1e-4)),
         spread("blocks.5", (0, 1e-4)),

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from vgplib.doctor.examining.graph import additions
 from vgplib.doctor.examining.look import Looks, twins
-from vgplib.doctor.examining.overflow import first_overflow
+from vgplib.doctor.examining.overflow import Broken, first_broken
 from vgplib.doctor.examining.steps import Trial, changed_nothing, train, untrained_loss, went_up
+from vgplib.doctor.examining.stuck import stuck
 from vgplib.doctor.visit import Visit
+from vgplib.measures.layer import Layer
 from vgplib.measures.layers import NotConnected, observe
 from vgplib.measures.preserve import left_as_they_were
-from vgplib.measures.record import Layer
 from vgplib.measures.report import Parameter, report
 from vgplib.measures.uncheckpointed import uncheckpointed
 
@@ -26,6 +28,18 @@ if TYPE_CHECKING:
 _NUDGES, _NUDGE = 3, 1e-2  # steps that part what is zero or equal by design from what stays so
 _CHEAP = 2e8  # multiplications in a forward pass up to which more steps than asked for are cheap
 _MORE = 4  # times as many
+_VIEWS = (
+    "Split",
+    "Chunk",
+    "Expand",
+    "View",
+    "Unsqueeze",
+    "Squeeze",
+    "Select",
+    "Slice",
+    "T",
+    "Unbind",
+)
 _DRAWS = 6  # passes in which what is drawn at random may show up
 _USUAL = (3e-3, 3e-2)  # relative changes in a step with which networks learn
 
@@ -63,9 +77,12 @@ class Evidence:
         first: The pass at the weights as they came.
         later: A pass after some small steps, where something in the first was exactly zero or
             exactly equal; else the first again.
+        stuck: Parameters on their own, such as a single scale, whose gradient is 0 in both passes
+            although the loss would change if they were moved far enough.
         drawn: Parameters that got no gradient in the first pass and got one in another, as where
             layers are left out at random.
-        overflow: Where float16 is used, the module in which it first leaves its range, if any.
+        broken: Where something is not finite, the operation that first made it so, if any did.
+        overflow: Where float16 is used, the operation in which it first leaves its range, if any.
         rescaled: Where float16 is used, a pass with the loss scaled up; else None.
         trial: Steps of the caller's optimizer, if there is one.
         slower: The same at a hundredth of the rate or less, if the loss went up: at a rate with
@@ -80,8 +97,10 @@ class Evidence:
     detached: bool = False
     first: Pass | None = None
     later: Pass | None = None
+    stuck: tuple[str, ...] = ()
     drawn: frozenset[str] = frozenset()
-    overflow: str | None = None
+    broken: Broken | None = None
+    overflow: Broken | None = None
     rescaled: Pass | None = None
     trial: Trial | None = None
     slower: Trial | None = None
@@ -132,10 +151,11 @@ def _run_passes(found: Evidence) -> None:
         found.first.states.update(dict.fromkeys(unreached, "none (unused or detached)"))
         found.later = found.first
         half = any(y.dtype == torch.float16 for y in found.first.looks.layers.values())
-        if half:
+        broken = bool(found.first.data.attrs["first_non_finite"])
+        if half or broken:
             with left_as_they_were(list(model.modules())):
-                found.overflow = first_overflow(model, loss)
-        if found.first.data.attrs["first_non_finite"]:
+                found.broken, found.overflow = first_broken(model, loss)
+        if broken:
             return
         if any(state.startswith("none (un") for state in found.first.states.values()):
             found.drawn = _drawn(model, loss)
@@ -143,6 +163,17 @@ def _run_passes(found: Evidence) -> None:
             found.rescaled = _rescaled(model, loss)
         if _is_exact(found.first):
             found.later = _later(model, loss)
+            matrices = {p.name for p in found.first.parameters if p.tensor.dim() > 1}
+            homes = {name.rpartition(".")[0] for name in matrices}
+            zero = [
+                name
+                for name, state in found.first.states.items()
+                if state == "zero" == found.later.states[name]
+                and name not in matrices
+                # What a bias gets may cancel out.
+                and not (name.endswith("bias") or name.rpartition(".")[0] in homes)
+            ]
+            found.stuck = stuck(model, loss, zero)
 
 
 def _unreached(model: nn.Module, loss: Callable) -> list[str]:
@@ -175,19 +206,21 @@ def _drawn(model: nn.Module, loss: Callable) -> frozenset[str]:
 def _run(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
     """One pass over a copy, which is left as it was; and how many places add up two paths."""
     modules = dict(model.named_modules())
-    looks = Looks()
+    looks = Looks(modules)
     adds = 0
 
     def counted(model: nn.Module) -> Tensor:
         nonlocal adds
         value = loss(model)
-        adds = _adds(value) if isinstance(value, Tensor) else 0
+        adds = additions(value) if isinstance(value, Tensor) else 0
         return value
 
     with left_as_they_were(list(modules.values())), looks.at_inputs(model):
         seen = observe(modules, counted, model, looks.take, looks.leaves)
     named = [p for p in seen.parameters if p.gradient is not None and p.tensor.dim() > 1]
-    copies = {p.name: twins(p.tensor, p.gradient) for p in named}
+    tables = {layer.name for layer in seen.layers if layer.kind == "embedding"}  # rows are no units
+    units = [p for p in named if p.name.rpartition(".")[0] not in tables and p.name not in tables]
+    copies = {p.name: twins(p.tensor, p.gradient) for p in units}
     dense = [p.gradient for p in named if not p.gradient.is_sparse]  # type: ignore[union-attr]
     zeros = sum((g == 0).sum().item() for g in dense)  # type: ignore[union-attr]
     entries = sum(g.numel() for g in dense)  # type: ignore[union-attr]
@@ -200,21 +233,6 @@ def _run(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
     return Pass(
         data, seen.layers, looks, seen.parameters, states, copies, zeros / max(entries, 1)
     ), adds
-
-
-def _adds(value: Tensor) -> int:
-    """Additions in a loss's graph that join two paths, each through some function."""
-    count, seen, stack = 0, set(), [value.grad_fn]
-    while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        inputs = [n for n, _ in node.next_functions if n is not None]
-        joined = [n for n in inputs if n.name() != "torch::autograd::AccumulateGrad"]
-        count += node.name().startswith("AddBackward") and len(joined) > 1
-        stack += inputs
-    return count
 
 
 def _is_exact(seen: Pass) -> bool:

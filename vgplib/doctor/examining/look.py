@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vgplib.doctor.examining.candidates import flat_share
+from vgplib.measures.layer import Layer
 from vgplib.measures.norms import norm
-from vgplib.measures.record import Layer
 
 _FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -28,6 +29,7 @@ class Look:
         apart: How far the samples are from their mean, relative to their size (RMS over RMS):
             0 where all have become one vector. NaN for a single sample.
         tokens_apart: The same for the tokens of a sequence; NaN where there is no sequence.
+        flat: Of a recurrent layer: see :func:`flat_share`. NaN for others.
     """
 
     dtype: torch.dtype
@@ -35,6 +37,7 @@ class Look:
     samples: int
     apart: float
     tokens_apart: float
+    flat: float
 
 
 @dataclass
@@ -42,11 +45,13 @@ class Looks:
     """Looks at every layer of one pass, and the gradients at the model's inputs.
 
     Attributes:
+        modules: Of the model, by name.
         layers: By layer.
         leaves: Stand-ins for the model's inputs, which the backward pass must reach.
         input_signals: Norms of dloss/dx at the floating-point inputs x, as they arrived.
     """
 
+    modules: dict[str, nn.Module]
     layers: dict[Layer, Look] = field(default_factory=dict)
     leaves: list[Tensor] = field(default_factory=list)
     input_signals: list[float] = field(default_factory=list)
@@ -64,7 +69,11 @@ class Looks:
                 )
         units = z.shape[layer.channels] if z.dim() >= abs(layer.channels) else 1
         largest = h.abs().max().item() if h.dtype in _FLOATING and h.numel() else math.nan
-        self.layers[layer] = Look(z.dtype, largest, z.numel() // max(units, 1), apart, tokens)
+        flat = math.nan
+        if layer.kind == "recurrent" and isinstance(inputs, Tensor) and layer.name in self.modules:
+            flat = flat_share(self.modules[layer.name], inputs)
+        samples = z.numel() // max(units, 1)
+        self.layers[layer] = Look(z.dtype, largest, samples, apart, tokens, flat)
 
     @contextmanager
     def at_inputs(self, model: nn.Module) -> Iterator[None]:

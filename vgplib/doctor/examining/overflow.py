@@ -1,8 +1,9 @@
-"""The first operation in which float16 leaves its range."""
+"""The first operation whose result leaves the range of numbers: in float16, and in any format."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,48 +12,81 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.module_tracker import ModuleTracker
 
-# Operations that make large numbers of smaller ones. Filling with infinities, as masks do, and
-# dividing by zero are something else.
-_GROWING = frozenset(
-    """add addbmm addmm addmv baddbmm bmm convolution cumprod cumsum dot exp expm1
-    linalg_vector_norm matmul mm mul mv pow prod square sum _to_copy native_layer_norm""".split()
+# Operations that make large numbers of smaller ones.
+GROWING = frozenset(
+    """add addbmm addmm addmv baddbmm bmm convolution cumprod cumsum dot linalg_vector_norm matmul
+    mm mul mv prod square sum to_copy layer_norm""".split()
 )
+_STEEP = frozenset("exp expm1 pow".split())  # these, too, but of numbers that are not so large
+# Infinities that are filled in, as by masks, are meant.
+_FILLING = frozenset("constant_pad_nd fill full full_like index_put masked_fill new_full".split())
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A result that is not finite, of arguments that are.
+
+    Attributes:
+        where: Name of the module; "" stands for the model itself and for the loss.
+        operation: PyTorch's name of it.
+        entries: How many of the result are not finite.
+    """
+
+    where: str
+    operation: str
+    entries: int
 
 
 class _Watch(TorchDispatchMode):
-    """Stops at nothing; notes the first overflow and the module it is in."""
+    """Stops at nothing; notes the first result that is not finite, and the first of float16."""
 
     def __init__(self, tracker: ModuleTracker) -> None:
         super().__init__()
         self.tracker = tracker
-        self.where: str | None = None
+        self.first: Broken | None = None
+        self.half: Broken | None = None
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        name = func.overloadpacket.__name__.rstrip("_")
-        if self.where is None and name in _GROWING and _is_half(out) and bool(out.isinf().any()):
-            given = [t for t in tree_leaves((args, kwargs)) if _is_float(t)]
-            if given and all(bool(t.isfinite().all()) for t in given):
-                self.where = max(self.tracker.parents, key=len).partition(".")[2]
+        result = out[0] if isinstance(out, tuple) and out else out
+        wanted = self.first is None or self.half is None
+        if wanted and _is_float(result) and not result.isfinite().all():
+            self._note(func, [t for t in tree_leaves((args, kwargs)) if _is_float(t)], result)
         return out
 
-
-def _is_half(thing: Any) -> bool:
-    return isinstance(thing, Tensor) and thing.dtype == torch.float16
+    def _note(self, func: Any, given: list[Tensor], result: Tensor) -> None:
+        name = func.overloadpacket.__name__.strip("_")
+        name = name.removeprefix("native_").removesuffix("_forward")
+        from_finite = bool(given) and all(bool(t.isfinite().all()) for t in given)
+        if name in _FILLING:
+            return
+        # Of a row that is masked out whole, a softmax makes NaN of infinities that are meant.
+        masked = "softmax" in name and not any(bool(t.isnan().any()) for t in given)
+        if not (from_finite or masked):
+            return
+        module = max(self.tracker.parents, key=len).partition(".")[2]
+        broken = Broken(module, name, int((~result.isfinite()).sum()))
+        self.first = self.first or broken
+        grown = name in GROWING | _STEEP and bool(result.isinf().any())
+        if self.half is None and result.dtype == torch.float16 and grown and from_finite:
+            self.half = broken
 
 
 def _is_float(thing: Any) -> bool:
     return isinstance(thing, Tensor) and thing.is_floating_point()
 
 
-def first_overflow(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> str | None:
-    """Name of the module in whose forward pass float16 overflows first; None where none does.
+def first_broken(
+    model: nn.Module, loss: Callable[[nn.Module], Tensor]
+) -> tuple[Broken | None, Broken | None]:
+    """Where the forward pass first makes a number that is not finite of others that are.
 
-    ``""`` stands for the model itself and for the loss.
+    Returns:
+        The first such place, and the first at which float16 overflows; None where there is none.
     """
     tracker = ModuleTracker()
-    with torch.no_grad(), tracker, _Watch(tracker) as watch:
+    with torch.enable_grad(), tracker, _Watch(tracker) as watch:
         loss(model)
-    return watch.where
+    return watch.first, watch.half

@@ -6,14 +6,10 @@ import math
 
 from vgplib.doctor.diagnosis import Finding
 from vgplib.doctor.examining.evidence import Evidence, Pass
+from vgplib.doctor.judging.causes import gain, of_depth
 from vgplib.doctor.judging.stream import Course, Ends, courses, ends, forward_change, places
 
 _STRAIGHT = 0.6  # R^2 from which on a profile is a steady fall or rise
-
-# Scale of the weights, sigma_w, that keeps the signal where it is: He et al. 2015 for ReLU,
-# 1 / phi'(0) for the others.
-_NEEDED = {"relu": math.sqrt(2), "sigmoid": 4.0, "gelu": 1.5, "silu": 1.7, "softplus": 1.8}
-_SQUASHING = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign")
 
 
 def _judged_pass(evidence: Evidence) -> Pass | None:
@@ -44,7 +40,9 @@ def vanishing(evidence: Evidence, threshold: float) -> Finding | None:
     if not (steady or fallen):
         return None
     ratio = min(x for x in (found.strongest, found.hidden) if not math.isnan(x))
-    return _of_ends("vanishing", found, ratio, _cause(evidence, seen, too_small=True))
+    return _of_ends(
+        "vanishing", found, ratio, of_depth(evidence, seen, found.factor, too_small=True)
+    )
 
 
 def _underflown(seen: Pass) -> bool:
@@ -66,7 +64,9 @@ def exploding(evidence: Evidence, threshold: float) -> Finding | None:
     steady = found is not None and found.hidden > threshold and found.r2 >= _STRAIGHT
     if found is not None and (steady or found.first > threshold):
         ratio = max(x for x in (found.first, found.hidden) if not math.isnan(x))
-        return _of_ends("exploding", found, ratio, _cause(evidence, seen, too_small=False))
+        return _of_ends(
+            "exploding", found, ratio, of_depth(evidence, seen, found.factor, too_small=False)
+        )
     return _absurd(seen, threshold)
 
 
@@ -96,45 +96,6 @@ def _absurd(seen: Pass, threshold: float) -> Finding | None:
         return None
     numbers = {"gradient over weight": relative, "loss": loss}
     return Finding("exploding", "critical", (worst.name,), "singular derivative", numbers)
-
-
-def _cause(evidence: Evidence, seen: Pass, too_small: bool) -> str:
-    """The mechanism behind a signal that changes with depth."""
-    rows = [layer for layer in seen.layers if layer.kind in ("linear", "conv", "attention")]
-    hidden = rows[:-1]
-    saturated = [y for y in hidden if y.tally and y.activation in (*_SQUASHING, "softmax")]
-    if too_small and any(y.tally.saturated >= 0.5 for y in saturated if y.tally):
-        return "saturating activation"
-    norms = sum(layer.kind == "norm" for layer in seen.layers)
-    skips = evidence.adds >= max(2, len(hidden) / 4)
-    attention = any(y.kind == "attention" or y.activation == "softmax" for y in rows)
-    gains = [
-        _gain(seen, y.name) / _NEEDED.get(y.activation, 1.0)
-        for y in hidden
-        if y.kind != "attention"
-    ]
-    gain = sorted(gains)[len(gains) // 2] if gains else 1.0
-    if skips and norms:
-        return "post-norm depth"
-    if skips:
-        return "residual without normalisation"
-    if attention:
-        return "attention without skip"
-    if norms >= len(hidden) / 2 and not too_small:
-        return "normalisation without skip"
-    if too_small:
-        if any(y.activation == "sigmoid" for y in hidden):
-            return "slope of the activation"
-        return "initialisation too small" if gain < 0.85 else "missing residual"
-    return "initialisation too large" if gain > 1.0 else "missing residual"
-
-
-def _gain(seen: Pass, name: str) -> float:
-    """sigma_w of a layer's weight: its standard deviation times the root of its fan-in."""
-    for parameter in seen.parameters:
-        if parameter.name.rpartition(".")[0] == name and parameter.tensor.dim() > 1:
-            return parameter.norm / math.sqrt(parameter.tensor.shape[0])
-    return 1.0
 
 
 def temporal_vanishing(evidence: Evidence, threshold: float) -> Finding | None:
@@ -197,9 +158,13 @@ def forward_exploding(evidence: Evidence, threshold: float) -> Finding | None:
     if not (change > threshold or largest > 1e3 * threshold):
         return None
     skips = evidence.adds >= max(2, len(found) / 4)
-    cause = "residual without normalisation" if skips else "initialisation too large"
-    if not change > threshold and _input_size(seen) > threshold:
+    if skips:
+        cause = "residual without normalisation"
+    elif not change > threshold and _input_size(seen) > threshold:
         cause = "input scale"
+    else:
+        large = gain(seen) > 1.0
+        cause = "initialisation too large" if large else "scale in the forward pass"
     numbers = {"activations, last over first": change, "largest RMS": largest}
     return Finding("forward_exploding", "serious", (found[-1].name,), cause, _known(numbers))
 

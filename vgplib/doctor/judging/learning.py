@@ -24,7 +24,8 @@ def fp16_overflow(evidence: Evidence, threshold: float) -> Finding | None:
     name = told.partition(" of ")[2] or told.partition(" at ")[2]
     sizes = [seen.looks.layers[y].largest for y in half]
     numbers = {"largest input of a layer": max((s for s in sizes if s == s), default=math.nan)}
-    where = (evidence.overflow,) if evidence.overflow else (name,) if name else ()
+    place = evidence.overflow.where if evidence.overflow else name
+    where = (place,) if place else ()
     return Finding("fp16_overflow", "critical", where, "half precision", numbers)
 
 

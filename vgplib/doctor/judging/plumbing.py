@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import nn
 
 from vgplib.doctor.diagnosis import Finding
 from vgplib.doctor.examining.evidence import Evidence, Pass
+from vgplib.doctor.examining.overflow import GROWING
 
 
 def nan(evidence: Evidence, threshold: float) -> Finding | None:
@@ -17,30 +16,20 @@ def nan(evidence: Evidence, threshold: float) -> Finding | None:
         return None
     told = first.data.attrs["first_non_finite"]
     place, _, name = told.partition(" of ") if " of " in told else told.partition(" at ")
+    numbers = {"loss": first.data.attrs["loss"]}
     if told.startswith("parameter "):
-        place, name = "parameter", told.removeprefix("parameter ")
-    cause = {
-        "parameter": "NaN in the weights",
-        "input": "NaN in the data" if _is_outside(first, told) else "",
-        "signal": "singular derivative",
-        "gradient": "singular derivative",
-    }.get(place, "")
-    if told == "loss":
-        cause = _cause_of_loss(first)
-    elif place == "output":
-        cause = "initialisation too large"
-    evidence_ = {"loss": first.data.attrs["loss"]}
-    return Finding("nan", "critical", (name,) if name else (), cause, evidence_)
-
-
-def _is_outside(first: Pass, told: str) -> bool:
-    """Whether what is not finite came to a layer from outside of the network."""
-    name = told.partition(" of ")[2]
-    return all(y.source is None for y in first.layers if y.name == name and y.trouble)
-
-
-def _cause_of_loss(first: Pass) -> str:
-    return "singular derivative" if math.isinf(first.data.attrs["loss"]) else "NaN in the data"
+        name, cause = told.removeprefix("parameter "), "NaN in the weights"
+    elif place in ("signal", "gradient"):
+        cause = "singular derivative"
+    elif evidence.broken is None:
+        cause = "NaN in the data"
+    else:
+        broken = evidence.broken
+        name = name or broken.where
+        grown = broken.operation in GROWING
+        cause = "initialisation too large" if grown else "operation out of its range"
+        numbers[f"entries that {broken.operation} made not finite"] = float(broken.entries)
+    return Finding("nan", "critical", (name,) if name else (), cause, numbers)
 
 
 def no_gradient(evidence: Evidence, threshold: float) -> Finding | None:
@@ -62,17 +51,18 @@ def no_gradient(evidence: Evidence, threshold: float) -> Finding | None:
     ]
     if not without:
         return None
-    ran = {layer.name for layer in evidence.first.layers}
-    used = [name for name in without if _module_of(name) in ran]
-    cause = "detached" if used else "unused"
+    cause = "detached" if _is_cut(evidence.first, without) else "unused"
     share = len(without) / len(evidence.first.parameters)
     numbers = {"parameters without gradient": float(len(without)), "of all": share}
     severity = "critical" if share > 0.5 else "serious"
     return Finding("no_gradient", severity, tuple(without), cause, numbers)
 
 
-def _module_of(parameter: str) -> str:
-    return parameter.rpartition(".")[0] or parameter
+def _is_cut(seen: Pass, without: list[str]) -> bool:
+    """Whether another layer works on what layers without a gradient put out."""
+    silent = {name.rpartition(".")[0] or name for name in without}
+    feeding = {layer.source.name for layer in seen.layers if layer.source is not None}
+    return bool(silent & feeding)
 
 
 def frozen(evidence: Evidence, threshold: float) -> Finding | None:
@@ -88,12 +78,20 @@ def frozen(evidence: Evidence, threshold: float) -> Finding | None:
             where = [n for n in where if evidence.wanted(n)]
         elif off <= _parts_of_their_own(model, off):
             return None
+        else:  # a teacher that is run without gradients is meant not to learn
+            where = [n for n in where if not _is_teacher(evidence.first, n)]
     if not where:
         return None
     share = sum(named[n].numel() for n in where) / sum(p.numel() for p in named.values())
     numbers = {"frozen weights": float(len(where)), "share of all entries": share}
     severity = "critical" if len(off) == len(named) else "serious"
     return Finding("frozen", severity, tuple(where), "not trainable", numbers)
+
+
+def _is_teacher(seen: Pass | None, name: str) -> bool:
+    """Whether the layer of a weight ran, and nothing of the loss's gradient reached its output."""
+    runs = [y for y in seen.layers if y.name in (name, name.rpartition(".")[0])] if seen else []
+    return bool(runs) and not any(y.has_signal for y in runs)
 
 
 def _is_adapted(name: str, named: dict[str, nn.Parameter]) -> bool:
@@ -162,13 +160,22 @@ def zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
     ]
     weights = [n for n in zero if evidence.visit.model.get_parameter(n).dim() > 1]
     if not weights:
-        return None  # biases before a normalisation, keys' biases, scales: zero by symmetry
+        # Most others are zero by symmetry: biases before a normalisation, keys' biases, scales.
+        return _stuck(evidence)
     share = len(weights) / sum(p.tensor.dim() > 1 for p in first.parameters)
-    silent = any(
-        layer.tally is not None and layer.tally.dead >= 0.99 and layer.activation.startswith("relu")
-        for layer in first.layers
-    )
-    cause = "dead units" if silent else "non-differentiable operation"
+    flat = {y.activation for y in first.layers if y.tally is not None and y.tally.dead >= 0.99}
+    cause = "saturating activation" if flat else "non-differentiable operation"
+    if "relu" in flat:
+        cause = "dead units"
     numbers = {"weights with gradient 0": float(len(weights)), "of all weights": share}
     severity = "critical" if share > 0.5 else "serious"
     return Finding("zero_gradient", severity, tuple(zero), cause, numbers)
+
+
+def _stuck(evidence: Evidence) -> Finding | None:
+    """A parameter of its own, such as a scale, where the function it goes through is flat."""
+    where = tuple(name for name in evidence.stuck if evidence.wanted(name))
+    if not where:
+        return None
+    numbers = {"parameters with gradient 0 that matter": float(len(where))}
+    return Finding("zero_gradient", "serious", where, "saturating activation", numbers)

@@ -173,6 +173,11 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+def threshold(condition: str) -> float:
+    """From which value on a condition is there."""
+    return next(rule.threshold for rule in (*FIRST, *RULES) if rule.condition == condition)
+
+
 def judged(
     evidence: Evidence, rules: tuple[Rule, ...] = RULES, first: tuple[Rule, ...] = FIRST
 ) -> list[Finding]:
@@ -188,6 +193,7 @@ def judged(
 # Condition -> others that follow from it and are not told beside it.
 _FOLLOWS: dict[str, tuple[str, ...]] = {
     "symmetry": ("zero_gradient",),
+    "zero_gradient": ("lr_too_low",),
     "fp16_underflow": ("zero_gradient",),
     "exploding": ("lr_too_high",),
     "forward_exploding": ("lr_too_high",),

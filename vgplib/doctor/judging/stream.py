@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vgplib.doctor.examining.evidence import Pass
 from vgplib.measures.fit import backward_factor
-from vgplib.measures.record import Layer
+from vgplib.measures.layer import Layer
 
 MATRICES = ("linear", "conv", "attention", "recurrent")
 _PLACES = (*MATRICES, "embedding")
@@ -119,6 +119,10 @@ def _hidden(found: list[Place]) -> tuple[float, float, float]:
     same = [(i, p.signal) for i, p in enumerate(found) if p.shape == shape and p.signal > 0]
     if count < 4 or len(same) < 4:
         return math.nan, math.nan, math.nan
+    # Where a layer of the stream stands among those of branches, the ends alone tell nothing.
+    whole, inner = math.log(same[0][1] / same[-1][1]), math.log(same[1][1] / same[-2][1])
+    if inner * whole < 0.5 * whole * whole * (len(same) - 3) / (len(same) - 1):
+        return math.nan, math.nan, math.nan
     fit = backward_factor([i for i, _ in same], [s for _, s in same])
     return same[0][1] / same[-1][1], fit.factor, fit.r2
 
@@ -148,7 +152,7 @@ def courses(seen: Pass) -> list[Course]:
     """Every layer that runs along time, or again and again in depth."""
     runs: dict[str, list[Layer]] = {}
     for layer in seen.layers:
-        if layer.kind in MATRICES:
+        if layer.kind in (*MATRICES, "scale"):  # a decay may be all that a state goes through
             runs.setdefault(layer.name, []).append(layer)
     repeated = {name for name, of in runs.items() if len(of) >= _RUNS}
     found = []

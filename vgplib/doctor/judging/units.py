@@ -6,11 +6,13 @@ import math
 
 from vgplib.doctor.diagnosis import Finding
 from vgplib.doctor.examining.evidence import Evidence, Pass
-from vgplib.measures.record import Layer
+from vgplib.doctor.judging.causes import bias_share, of_depth
+from vgplib.measures.layer import Layer
 
 _RELU = ("relu", "threshold")
 _TWO_SIDED = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "erf", "clamp", "softmax")
 _ONE_SIDED = ("relu6", "hardswish")  # often flat for half of the entries by design
+_MOSTLY = 0.7  # of a layer's output
 _SAMPLES = 8  # that a unit has to be zero for
 
 
@@ -54,9 +56,9 @@ def saturation(evidence: Evidence, threshold: float) -> Finding | None:
         return None
     matrices = [y for y in seen.layers if y.kind in ("linear", "conv", "attention")]
     last = matrices[-1].name if matrices else ""
-    sick: dict[str, float] = {}
+    sick = {y.name: look.flat for y, look in seen.looks.layers.items() if look.flat >= threshold}
     for layer in seen.layers:
-        if layer.tally is None:
+        if layer.tally is None or layer.name in sick:
             continue
         limit = threshold if layer.activation in _TWO_SIDED else 0.9
         if layer.activation not in (*_TWO_SIDED, *_ONE_SIDED) or layer.tally.saturated < limit:
@@ -82,11 +84,15 @@ def _is_stuck(seen: Pass, layer: Layer) -> bool:
 
 
 def _why_flat(seen: Pass, name: str, last: str) -> str:
-    layer = next(y for y in seen.layers if y.name == name and y.tally is not None)
+    layer = next(y for y in seen.layers if y.name == name)
+    if layer.kind == "recurrent":
+        return "input scale" if seen.looks.layers[layer].largest > 30 else "recurrent weight"
     if layer.activation == "softmax":
         return "attention logit scale"
     if name == last:
         return "loss choice"
+    if bias_share(seen, layer) > _MOSTLY:
+        return "bias"
     first = next(iter(seen.looks.layers.values()))
     return "input scale" if first.largest > 30 else "initialisation too large"
 
@@ -123,6 +129,15 @@ def rank_collapse(evidence: Evidence, threshold: float) -> Finding | None:
         layer, end = told[-1]
         if start > 10 * threshold and end < threshold * start:
             numbers = {"distance at the start": start, "before the last layer": end}
-            cause = "attention without skip" if what == "tokens_apart" else "missing residual"
-            return Finding("rank_collapse", "serious", (layer.name,), cause, numbers)
+            return Finding("rank_collapse", "serious", (layer.name,), _why_alike(evidence), numbers)
     return None
+
+
+def _why_alike(evidence: Evidence) -> str:
+    """Drowned in biases, or whatever makes a signal fall with depth."""
+    seen = evidence.first
+    assert seen is not None
+    hidden = [y for y in seen.layers if y.kind in ("linear", "conv")][:-1]
+    if any(bias_share(seen, y) > 0.95 and y.output**2 > 100 * y.entries for y in hidden):
+        return "bias"
+    return of_depth(evidence, seen, math.nan, too_small=True)

@@ -39,8 +39,9 @@ def card(diagnosis: Diagnosis, level: int = 3) -> str:
     ]
     if shown := profile(diagnosis):
         parts.append(_figure(diagnosis, shown))
+    written: dict[str, int] = {}
     for number, finding in enumerate(diagnosis.findings, start=1):
-        parts.append(_finding(finding, number, level + 1))
+        parts.append(_finding(finding, number, level + 1, written))
     if diagnosis.remedies:
         parts.append(
             "<p><code>diagnosis.try_remedies()</code> applies each remedy to a copy of the model "
@@ -90,7 +91,8 @@ def _profile_table(shown: Profile) -> str:
     return _table(caption, head, rows)
 
 
-def _finding(finding: Finding, number: int, level: int) -> str:
+def _finding(finding: Finding, number: int, level: int, written: dict[str, int]) -> str:
+    """One finding; ``written`` says under which finding a remedy's code stands already."""
     parts = [
         _heading(level, f"{number}. {finding.condition} ({finding.severity})"),
         f"<p>{_text(finding.explanation)}</p>",
@@ -104,7 +106,7 @@ def _finding(finding: Finding, number: int, level: int) -> str:
         rows = [list(row) for row in words.proof(finding)]
         parts.append(_table("Evidence", ["what was measured", "value"], rows))
     if finding.remedies:
-        items = "".join(_remedy(remedy) for remedy in finding.remedies)
+        items = "".join(_remedy(remedy, number, written) for remedy in finding.remedies)
         parts.append(f"<p>What to do, the most likely first:</p><ol>{items}</ol>")
     return "\n".join(parts)
 
@@ -119,9 +121,15 @@ def _where(finding: Finding) -> str:
     return f"<details><summary>{brief}</summary>{every}</details>"
 
 
-def _remedy(remedy: Remedy) -> str:
-    code = f"<pre><code>{escape(remedy.code)}</code></pre>" if remedy.code else ""
-    return f"<li><strong>{_text(remedy.name)}</strong>: {_text(remedy.why)}{code}</li>"
+def _remedy(remedy: Remedy, number: int, written: dict[str, int]) -> str:
+    told = f"<strong>{_text(remedy.name)}</strong>: {_text(remedy.why)}"
+    if not remedy.code:
+        return f"<li>{told}</li>"
+    place = written.setdefault(remedy.code, number)
+    if place != number:
+        return f"<li>{told} Its code stands under {place}.</li>"
+    code = f"<pre><code>{escape(remedy.code)}</code></pre>"
+    return f"<li>{told}<details><summary>The code</summary>{code}</details></li>"
 
 
 def _table(caption: str, head: list[str], rows: list[list[str]]) -> str:

@@ -13,22 +13,23 @@ from vgplib.numbers import figures
 if TYPE_CHECKING:
     from vgplib.doctor.diagnosis import Diagnosis, Finding
 
-WIDTH = 88
+WIDTH = 76  # what a page of the course has room for
 _LABEL = 8
 
 
 def text(diagnosis: Diagnosis) -> str:
-    """What ``print(diagnosis)`` shows: verdict, place, proof, what to do first, where to read.
+    """What ``print(diagnosis)`` shows: verdict, place, evidence, what to do first, where to read.
 
-    Lines are at most 88 characters long, unless a name alone is longer: names stay whole.
+    Lines are at most 76 characters long, unless a name alone is longer: names stay whole.
     """
     notes = _lines("Note", plain("; ".join(diagnosis.notes)), 1) if diagnosis.notes else []
     if diagnosis.healthy:
-        return "\n".join([verdict(diagnosis), checked(diagnosis), *notes])
+        seen = textwrap.wrap(checked(diagnosis), WIDTH)
+        return "\n".join([verdict(diagnosis), *seen, *notes])
     first, *others = diagnosis.findings
     lines = [verdict(diagnosis), *_lines("What", _what(first), 2)]
     lines.append(f"{'Where':{_LABEL}}{places(first.where, WIDTH - _LABEL)}")
-    lines += _lines("Proof", "; ".join(f"{k} {v}" for k, v in proof(first)), 1 if notes else 2)
+    lines += _lines("Seen in", "; ".join(f"{k} {v}" for k, v in proof(first)), 1 if notes else 2)
     if first.remedies:
         remedy = first.remedies[0]
         lines += _lines("First", plain(f"{remedy.name}: {remedy.why}"), 2)

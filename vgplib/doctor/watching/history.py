@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from vgplib.doctor.diagnosis import Finding
+from vgplib.doctor.judging.rules import threshold
 from vgplib.doctor.watching.passes import Passes, joined
 from vgplib.drawing import LIGHT
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 JUDGED = frozenset(("exploding", "nan", "vanishing"))  # what a record can tell
-THRESHOLD = 1e3  # by which the signal falls or grows from the last layers to the first
 _HOPELESS = 1e4  # by which it does where nothing was learned in 300 steps of SGD
 _UNDERFLOW = 1e-25  # of the largest signal: what lies in front of it was rounded to zero
 _NAMED = 5  # lines that a legend has room for
@@ -127,11 +127,12 @@ def judge(dataset: xr.Dataset) -> tuple[Finding, ...]:
         warnings.filterwarnings("ignore", "All-NaN slice")
         ratios = np.nanmedian([row for _, row in compared], axis=0)
     names = [str(name) for name in dataset.name.values]
-    if strongest < 1 / THRESHOLD:
-        where = tuple(names[i] for i in np.argsort(ratios) if ratios[i] < 1 / THRESHOLD)
+    little, much = threshold("vanishing"), threshold("exploding")
+    if strongest < little:
+        where = tuple(names[i] for i in np.argsort(ratios) if ratios[i] < little)
         found.append(_of_ratio("vanishing", where, strongest, len(compared)))
-    elif weakest > THRESHOLD:
-        where = tuple(names[i] for i in np.argsort(-ratios) if ratios[i] > THRESHOLD)
+    elif weakest > much:
+        where = tuple(names[i] for i in np.argsort(-ratios) if ratios[i] > much)
         found.append(_of_ratio("exploding", where, weakest, len(compared)))
     return tuple(found)
 

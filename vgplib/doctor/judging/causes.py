@@ -1,0 +1,80 @@
+"""The mechanism behind what depth does to a signal."""
+
+from __future__ import annotations
+
+import math
+
+from vgplib.doctor.examining.evidence import Evidence, Pass
+from vgplib.measures.layer import Layer
+
+# Scale of the weights, sigma_w, that keeps the signal where it is: He et al. 2015 for ReLU,
+# 1 / phi'(0) for the others.
+_NEEDED = {"relu": math.sqrt(2), "sigmoid": 4.0, "gelu": 1.5, "silu": 1.7, "softplus": 1.8}
+_SQUASHING = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign")
+_SMALL, _LOSS = 0.85, 0.7  # of the scale that is needed; of the signal, in a layer
+
+
+def of_depth(evidence: Evidence, seen: Pass, factor: float, too_small: bool) -> str:
+    """Why a signal changes with depth.
+
+    Args:
+        evidence: All that was measured.
+        seen: The pass that is judged.
+        factor: Of the signal per layer, or NaN.
+        too_small: Whether it falls.
+    """
+    rows = [layer for layer in seen.layers if layer.kind in ("linear", "conv", "attention")]
+    hidden = rows[:-1]
+    squashed = [y for y in hidden if y.tally and y.activation in (*_SQUASHING, "softmax")]
+    if too_small and any(y.tally.saturated >= 0.5 for y in squashed if y.tally):
+        return "saturating activation"
+    norms = sum(layer.kind == "norm" for layer in seen.layers)
+    skips = evidence.adds >= max(2, len(hidden) / 4)
+    if skips and norms:
+        return "post-norm depth"
+    size = gain(seen)
+    if skips and not (too_small and size < _SMALL):  # by which a skip would lose nothing
+        return "scale in the forward pass" if too_small else "residual without normalisation"
+    if any(y.kind == "attention" or _scores(y) for y in rows):
+        return "attention without skip"
+    if norms >= len(hidden) / 2 and not too_small:
+        return "normalisation without skip"
+    if not too_small:
+        return "initialisation too large" if size > 1.0 else "scale in the forward pass"
+    if any(y.activation in ("sigmoid", "softmax") for y in hidden):
+        return "slope of the activation"
+    if size < _SMALL:
+        return "initialisation too small"
+    return "scale in the forward pass" if factor < _LOSS else "missing residual"
+
+
+def _scores(layer: Layer) -> bool:
+    """Whether a softmax follows that is over something else than the layer's own output."""
+    tally = layer.tally
+    return layer.activation == "softmax" and tally is not None and tally.entries != layer.entries
+
+
+def gain(seen: Pass) -> float:
+    """Scale of the hidden layers' weights over that which keeps the signal, in the median."""
+    hidden = [y for y in seen.layers if y.kind in ("linear", "conv")][:-1]
+    found = sorted(_scale(seen, y) / _NEEDED.get(y.activation, 1.0) for y in hidden)
+    return found[len(found) // 2] if found else 1.0
+
+
+def _scale(seen: Pass, layer: Layer) -> float:
+    """sigma_w of a layer's weight: its standard deviation times the root of its fan-in."""
+    units = max(layer.shape[layer.channels], 1) if layer.shape else 1
+    for parameter in seen.parameters:
+        own = layer.name in (parameter.name, parameter.name.rpartition(".")[0])
+        if own and parameter.tensor.dim() > 1:
+            return parameter.norm / math.sqrt(units)
+    return 1.0
+
+
+def bias_share(seen: Pass, layer: Layer) -> float:
+    """How much of a layer's output is its bias: RMS over RMS; 0 where there is none."""
+    size = layer.output / math.sqrt(max(layer.entries, 1))
+    for parameter in seen.parameters:
+        if parameter.name == f"{layer.name}.bias" and size:
+            return parameter.norm / math.sqrt(parameter.tensor.numel()) / size
+    return 0.0

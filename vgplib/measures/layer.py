@@ -1,0 +1,100 @@
+"""One run of one layer, as it is recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge
+
+from vgplib.measures.norms import norm
+
+if TYPE_CHECKING:
+    from vgplib.measures.activity import Tally
+
+# Entries up to which a layer's gradient is kept until the end, to be read together with others.
+SMALL = 2**15
+
+
+@dataclass(slots=True, eq=False)
+class Layer:
+    """One run of one layer; what is not known stays NaN or None.
+
+    Attributes:
+        index: Its place in the order in which layers ran.
+        name: Of the module, or of the parameter where no module stands for it.
+        kind: linear, conv, recurrent, attention, embedding, norm or scale.
+        weights: The weights it ran with.
+        shape: Of its output z.
+        channels: Which dimension of z counts the units.
+        source: The layer that its input comes from.
+        output: Norm of z.
+        steps: Of a recurrent layer: norms of dloss/dx_t, oldest first.
+        tally: What the activation that follows made of z.
+        activation: That activation's name; of several, the first one's.
+        trouble: "input" or "output" where that is not finite.
+        signal: Norm of dloss/dz; NaN where the loss does not depend on z.
+        has_signal: Whether the loss depends on z.
+        edges: Where the backward pass is to bring dloss/dz, for the caller to fill
+            ``gradients``.
+        gradients: What it brought; of a recurrent layer, also to its last states.
+        kept: z, until its norm is read.
+        inputs: What went in, until then.
+        use: The view of the weight that stood for it in this run, and later its gradient.
+    """
+
+    index: int
+    name: str
+    kind: str
+    weights: list[Tensor]
+    shape: torch.Size
+    channels: int
+    source: Layer | None
+    output: float = math.nan
+    steps: Sequence[float] = ()
+    tally: Tally | None = None
+    activation: str = ""
+    trouble: str = ""
+    signal: float = math.nan
+    has_signal: bool = False
+    edges: Sequence[GradientEdge] = ()
+    gradients: Sequence[Tensor | None] = ()
+    kept: Tensor | None = None
+    inputs: Any = None
+    use: Tensor | None = None
+
+    def read_output(self) -> None:
+        """Read z now, since it is large or about to be changed."""
+        if self.kept is not None:
+            self.judge(norm(self.kept.detach()))
+
+    def judge(self, output: float) -> None:
+        """Note the norm of z, and where it went wrong if it is not finite."""
+        self.output, self.kept = output, None
+        if not math.isfinite(output):
+            known = isinstance(self.inputs, Tensor) and not self.inputs.isfinite().all()
+            self.trouble = "input" if known else "output"
+        self.inputs = None
+
+    def reader(self, output: int) -> Callable[[tuple[Tensor, ...]], None]:
+        """What to call with the gradients of a function's outputs, of which z is the given one."""
+
+        def read(gradients: tuple[Tensor, ...]) -> None:
+            if gradients[output] is not None:
+                self.receive(norm(gradients[output]))
+
+        return read
+
+    def receive(self, value: float) -> None:
+        """Count the norm of the gradient at one of its outputs."""
+        self.signal = math.hypot(self.signal, value) if self.has_signal else value
+        self.has_signal = True
+
+    @property
+    def entries(self) -> int:
+        """How many numbers z has."""
+        return self.shape.numel()
