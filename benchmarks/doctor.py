@@ -1,6 +1,6 @@
 """How often the doctor is right, on models whose condition is known.
 
-There are five wards of them. The rules were calibrated on the first; the others were made without
+There are six wards of them. The rules were calibrated on the first; the others were made without
 a look at the rules, and what the doctor missed there at first sight was mended. ``python -m
 benchmarks.doctor`` examines all; ``make bench`` runs it too. Evidence is gathered once a case, and
 then judged as it is, without each rule in turn, and with each threshold moved. With ``--write``,
@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.doctor import fifth_ward, fourth_ward, second_ward, third_ward, ward
+from tests.doctor import fifth_ward, fourth_ward, second_ward, sixth_ward, third_ward, ward
 from vgplib.doctor.calibration import FIGURES, interval
 from vgplib.doctor.examining.evidence import Evidence, gather
 from vgplib.doctor.judging.rules import FIRST, RULES, Rule, judged
@@ -151,7 +151,7 @@ def ablate(seen: list[tuple[Any, Evidence]]) -> None:
 
 def main() -> None:
     """Print everything."""
-    wards = (ward, second_ward, third_ward, fourth_ward, fifth_ward)
+    wards = (ward, second_ward, third_ward, fourth_ward, fifth_ward, sixth_ward)
     seen = examined([case for each in wards for case in each.ALL])
     show("all wards", seen)
     ablate(seen)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import vgplib
 
+_ATLASES = "vgplib/engine/atlases"
+
 
 def versions() -> dict[str, str]:
     """The versions of vgplib, torch and numpy: others may give other digits."""
@@ -23,15 +25,20 @@ def versions() -> dict[str, str]:
 def commit() -> str:
     """The git commit of the checkout that vgplib runs from, or ``""`` where there is none.
 
-    It ends in ``-dirty`` where files differ from the commit.
+    It ends in ``-dirty`` where files differ from the commit, other than the atlases themselves.
     """
     root = Path(vgplib.__file__).parent.parent
     # Only vgplib's own checkout counts, not a repository that an environment happens to lie in.
     if not (root / ".git").exists():
         return ""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+        head = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "-uno", "--", f":!{_ATLASES}")
     except (OSError, subprocess.CalledProcessError):
         return ""
+    return f"{head}-dirty" if changed else head
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
     return done.stdout.strip()

@@ -14,7 +14,7 @@ from vgplib.doctor.examining.graph import additions
 from vgplib.doctor.examining.look import Looks, twins
 from vgplib.doctor.examining.overflow import Broken, first_broken
 from vgplib.doctor.examining.steps import Trial, changed_nothing, train, untrained_loss, went_up
-from vgplib.doctor.examining.stuck import stuck
+from vgplib.doctor.examining.stuck import relieved, stuck
 from vgplib.doctor.visit import Visit
 from vgplib.measures.layer import Layer
 from vgplib.measures.layers import NotConnected, observe
@@ -79,6 +79,8 @@ class Evidence:
             exactly equal; else the first again.
         stuck: Parameters on their own, such as a single scale, whose gradient is 0 in both passes
             although the loss would change if they were moved far enough.
+        relieved: The loss with the output of one layer next to 0, by name: for layers that are
+            mostly saturated and that no other layer works on, such as read-outs.
         drawn: Parameters that got no gradient in the first pass and got one in another, as where
             layers are left out at random.
         broken: Where something is not finite, the operation that first made it so, if any did.
@@ -98,6 +100,7 @@ class Evidence:
     first: Pass | None = None
     later: Pass | None = None
     stuck: tuple[str, ...] = ()
+    relieved: dict[str, float] = field(default_factory=dict)
     drawn: frozenset[str] = frozenset()
     broken: Broken | None = None
     overflow: Broken | None = None
@@ -157,23 +160,23 @@ def _run_passes(found: Evidence) -> None:
                 found.broken, found.overflow = first_broken(model, loss)
         if broken:
             return
+        found.relieved = {n: relieved(model, loss, n) for n in _flat_ends(found.first, model)}
         if any(state.startswith("none (un") for state in found.first.states.values()):
             found.drawn = _drawn(model, loss)
         if half:
             found.rescaled = _rescaled(model, loss)
         if _is_exact(found.first):
             found.later = _later(model, loss)
-            matrices = {p.name for p in found.first.parameters if p.tensor.dim() > 1}
-            homes = {name.rpartition(".")[0] for name in matrices}
-            zero = [
-                name
-                for name, state in found.first.states.items()
-                if state == "zero" == found.later.states[name]
-                and name not in matrices
-                # What a bias gets may cancel out.
-                and not (name.endswith("bias") or name.rpartition(".")[0] in homes)
-            ]
+            states = found.first.states.items()
+            zero = [name for name, s in states if s == "zero" == found.later.states[name]]
             found.stuck = stuck(model, loss, zero)
+
+
+def _flat_ends(seen: Pass, model: nn.Module) -> set[str]:
+    """Names of saturated layers that no other one works on."""
+    feeding = {y.source.name for y in seen.layers if y.source is not None}
+    flat = {y.name for y in seen.layers if y.tally is not None and y.tally.saturated >= 0.5}
+    return (flat - feeding) & dict(model.named_modules()).keys()
 
 
 def _unreached(model: nn.Module, loss: Callable) -> list[str]:

@@ -1,4 +1,4 @@
-"""Parameters on a flat place of the loss, told from those that the loss does not know."""
+"""What stands on a flat place of the loss although it is not where it should be."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vgplib.measures.preserve import left_as_they_were
 
 _MOVES = (-10.0, -1.0, 1.0, 10.0)
+_NEXT_TO_0 = 0.01
 _MOST = 8  # parameters that are tried
 _CHANGE, _ROUNDING = 1e-3, 1e-5  # of the loss, relative; of what cancels out, per move
 
@@ -17,19 +18,27 @@ _CHANGE, _ROUNDING = 1e-3, 1e-5  # of the loss, relative; of what cancels out, p
 def stuck(
     model: nn.Module, loss: Callable[[nn.Module], Tensor], names: list[str]
 ) -> tuple[str, ...]:
-    """Which parameters change the loss when they are moved far, though their gradient is 0.
+    """Which parameters on their own change the loss when they are moved far.
 
-    A clamp is flat where it cuts off, and the loss changes on its other side. A bias before a
-    normalisation, or of the keys in attention, may be moved anywhere: its 0 is by symmetry.
+    A clamp is flat where it cuts off, and the loss changes on its other side. Of a bias before a
+    normalisation, or of the keys in attention, the 0 is by symmetry, and what other biases get
+    may cancel out: parameters of a module with a matrix are not looked at.
 
     Args:
         model: Is left as it was.
         loss: As for ``vgp.examine``.
         names: Parameters whose gradient is exactly 0; of many, the first are tried.
     """
+    matrices = {name for name, p in model.named_parameters() if p.dim() > 1}
+    homes = {name.rpartition(".")[0] for name in matrices}
+    alone = [
+        name
+        for name in names
+        if not (name in matrices or name.endswith("bias") or name.rpartition(".")[0] in homes)
+    ]
     found = []
     with left_as_they_were(list(model.modules())), torch.no_grad():
-        for name in names[:_MOST]:
+        for name in alone[:_MOST]:
             parameter = model.get_parameter(name)
             if parameter.dtype not in (torch.float32, torch.float64):
                 continue  # a move that a symmetry takes back leaves more than rounding
@@ -46,3 +55,19 @@ def stuck(
             if any(abs(v - still) > _CHANGE * abs(still) + _ROUNDING * abs(m) for m, v in told):
                 found.append(name)
     return tuple(found)
+
+
+def relieved(model: nn.Module, loss: Callable[[nn.Module], Tensor], name: str) -> float:
+    """The loss with the output of one layer made next to 0, where what follows is not flat.
+
+    It is lower where a saturated read-out is wrong, and higher where it is right.
+    """
+    layer = model.get_submodule(name)
+    handle = layer.register_forward_hook(
+        lambda _module, _args, out: _NEXT_TO_0 * out if isinstance(out, Tensor) else out
+    )
+    try:
+        with left_as_they_were(list(model.modules())), torch.enable_grad():
+            return float(loss(model))
+    finally:
+        handle.remove()

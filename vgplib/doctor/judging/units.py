@@ -12,6 +12,7 @@ from vgplib.measures.layer import Layer
 _RELU = ("relu", "threshold")
 _TWO_SIDED = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "erf", "clamp", "softmax")
 _ONE_SIDED = ("relu6", "hardswish")  # often flat for half of the entries by design
+_WRONG, _RIGHT = 0.6, 2.0  # loss with a read-out next to 0, over the loss: see _is_stuck
 _MOSTLY = 0.7  # of a layer's output
 _SAMPLES = 8  # that a unit has to be zero for
 
@@ -63,7 +64,9 @@ def saturation(evidence: Evidence, threshold: float) -> Finding | None:
         limit = threshold if layer.activation in _TWO_SIDED else 0.9
         if layer.activation not in (*_TWO_SIDED, *_ONE_SIDED) or layer.tally.saturated < limit:
             continue
-        if layer.name == last and layer.activation != "softmax" and not _is_stuck(seen, layer):
+        if layer.name == last and layer.activation != "softmax" and not _is_stuck(evidence, layer):
+            continue
+        if evidence.relieved.get(layer.name, 0) > _RIGHT * abs(seen.data.attrs["loss"]):
             continue
         sick[layer.name] = max(sick.get(layer.name, 0), layer.tally.saturated)
     if not sick:
@@ -73,14 +76,18 @@ def saturation(evidence: Evidence, threshold: float) -> Finding | None:
     return Finding("saturation", "serious", tuple(worst), _why_flat(seen, worst[0], last), numbers)
 
 
-def _is_stuck(seen: Pass, layer: Layer) -> bool:
-    """Whether the loss of a saturated read-out hardly depends on what goes into it.
+def _is_stuck(evidence: Evidence, layer: Layer) -> bool:
+    """Whether a saturated read-out is wrong, and can hardly correct itself.
 
     The change of log(loss) with that of log(z) is around 1 or more where the net is right or can
-    still correct itself; where it is wrong and flat, it is next to nothing.
+    still correct itself; where it is wrong and flat, it is next to nothing. Or the loss would be
+    far lower if the read-out were sure of nothing.
     """
-    loss = abs(seen.data.attrs["loss"])
-    return loss > 0 and layer.signal * layer.output / loss < 0.05
+    assert evidence.first is not None
+    loss = evidence.first.data.attrs["loss"]
+    if layer.signal * layer.output < 0.05 * abs(loss):
+        return True
+    return evidence.relieved.get(layer.name, math.inf) < _WRONG * loss
 
 
 def _why_flat(seen: Pass, name: str, last: str) -> str:
