@@ -181,8 +181,8 @@ TREATMENTS: dict[str, Treatment] = {
         training.adam,
     ),
     "more_steps": Treatment(
-        "take ten times as many steps, as a faster machine would",
-        "More steps of nothing are nothing.",
+        "take ten times as many steps",
+        "More steps of nothing are nothing, however fast the machine.",
         training.more_steps,
     ),
     "safe_roots": Treatment(
