@@ -1,9 +1,7 @@
-"""The doctor's card, picture, page and data: complete, self-contained, and only text from names."""
+"""The doctor's card, picture and page: complete, self-contained, and only text from names."""
 
-import json
 import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ from torch import nn
 
 import vgplib
 import vgplib as vgp
-from vgplib.doctor.diagnosis import Diagnosis, Finding, Remedy
+from tests.doctor.cards import Page, hand_made, network, twelve_sigmoids
 from vgplib.doctor.output import words
 from vgplib.doctor.output.card_style import style
 from vgplib.drawing import DARK, LIGHT
@@ -31,53 +29,6 @@ HOSTILE = [
     "fill: #b42318",
     "λ" * 100,
 ]
-VOID = {"meta", "br", "img", "link", "input"}
-
-
-class Page(HTMLParser):
-    """What stands in some HTML: elements, their attributes, the text; tags must match."""
-
-    def __init__(self, markup):
-        super().__init__()
-        self.open, self.tags, self.attributes, self.text = [], [], [], ""
-        self.feed(markup)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.attributes += attributes
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append(tag)
-        self.attributes += attributes
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def network(names, activation=nn.Sigmoid):
-    torch.manual_seed(0)
-    model = nn.Sequential()
-    for i, name in enumerate(names):
-        model.add_module(name, nn.Linear(16, 16))
-        model.add_module(f"activation {i}", activation())
-    model.add_module("head", nn.Linear(16, 1))
-    x, y = torch.randn(32, 16), torch.randn(32, 1)
-    return model, lambda model: nn.functional.mse_loss(model(x), y)
-
-
-def hand_made(where, measured, condition="vanishing", extra=""):
-    remedies = (
-        Remedy("he", f"Initialise{extra}", f"It helps.{extra}", f"x = 1{extra}\nif x:\n    y = 2"),
-    )
-    evidence = {f"first over last{extra}": 1e-18, "blown": math.inf, "unknown": math.nan}
-    first = Finding(condition, "critical", tuple(where), "bias", evidence, remedies)
-    return Diagnosis((first, Finding("frozen", "mild", (), "", {})), measured, (0.7, 0.5))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +38,7 @@ def hostile():
 
 @pytest.fixture(scope="module")
 def sick():
-    return vgp.examine(*network([f"layer {i}" for i in range(12)]))
+    return twelve_sigmoids()
 
 
 @pytest.fixture
@@ -298,45 +249,3 @@ def test_a_deep_network_makes_no_heavy_card():
     card = hand_made(["layer 0"], data)._repr_html_()
     assert len(card) < 150_000  # what a page of the book may weigh
     assert Page(card).text.count("layer") < 200
-
-
-def test_the_data_is_json_with_every_number_as_it_was(sick):
-    told = sick.to_dict()
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
-    assert list(told) == [
-        *("format", "healthy", "conditions", "findings", "losses", "notes", "measured"),
-    ]
-    assert set(told["conditions"]) == sick.conditions
-    assert told["losses"] == list(sick.losses)
-    for row, finding in zip(told["findings"], sick.findings, strict=True):
-        assert row["where"] == list(finding.where)
-        assert {k: float(v) for k, v in row["evidence"].items()} == finding.evidence
-        assert [r["code"] for r in row["remedies"]] == [r.code for r in finding.remedies]
-    layers = told["measured"]["layer"]
-    assert [row["name"] for row in layers] == list(sick.measured.name.values)
-    # float() reads "nan" too; without an optimizer nothing is known of updates.
-    for name in ("signal", "update_ratio"):
-        np.testing.assert_array_equal([float(row[name]) for row in layers], sick.measured[name])
-    assert {row["update_ratio"] for row in layers} == {"nan"}
-
-
-def test_numbers_that_are_not_finite_are_words_in_the_data():
-    evidence = hand_made(["a"], None).to_dict()["findings"][0]["evidence"]
-    assert evidence == {"first over last": 1e-18, "blown": "inf", "unknown": "nan"}
-
-
-def test_a_page_replaces_the_old_one_when_it_is_whole(sick, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text("old")
-    with path.open() as reader:
-        sick.to_html(path)
-        assert reader.read() == "old"  # the old file was not written into
-    assert path.read_text().startswith("<!doctype html>")
-    assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
-
-
-def test_a_page_without_a_folder_says_how_to_make_it(sick, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere.*mkdir -p"):
-        sick.to_html(tmp_path / "nowhere" / "page.html")
-    with pytest.raises(IsADirectoryError, match="it is a folder"):
-        sick.to_html(tmp_path)

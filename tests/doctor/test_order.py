@@ -118,3 +118,18 @@ def test_what_pytorch_itself_refuses_is_refused_with_its_reason():
     model = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8, eps=0.0), nn.Linear(8, 4))
     with pytest.raises(ValueError, match="eps"):
         vgp.examine(model, entropy)
+
+
+def test_units_that_are_off_since_samples_grew_alike_are_not_called_dead():
+    """Thirty layers of ReLU with He's weights: two in five give 0 for the whole batch."""
+    torch.manual_seed(0)
+    layers = [nn.Linear(128, 128) for _ in range(30)]
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.zeros_(layer.bias)
+    model = nn.Sequential(*(m for layer in layers for m in (layer, nn.ReLU())), nn.Linear(128, 4))
+    x = torch.randn(64, 128)
+    diagnosis = vgp.examine(model, lambda m: F.cross_entropy(m(x), Y))
+    dead = diagnosis.measured.dead.values[:30]
+    assert dead[0] < 0.05 < 0.2 < dead[-1]  # it grows with depth, as samples become one direction
+    assert "dead_relu" not in diagnosis.conditions
