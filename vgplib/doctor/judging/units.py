@@ -13,6 +13,7 @@ _RELU = ("relu", "threshold")
 _TWO_SIDED = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "erf", "clamp", "softmax")
 _ONE_SIDED = ("relu6", "hardswish")  # often flat for half of the entries by design
 _WRONG, _RIGHT = 0.6, 2.0  # loss with a read-out next to 0, over the loss: see _is_stuck
+_LARGE = 30.0  # an input
 _MOSTLY = 0.7  # of a layer's output
 _SAMPLES = 8  # that a unit has to be zero for
 
@@ -37,17 +38,22 @@ def dead_relu(evidence: Evidence, threshold: float) -> Finding | None:
     if not sick:
         return None
     worst = sorted(sick, key=lambda name: -sick[name])
-    cause = _why_dead(evidence, worst[0])
+    cause = _why_dead(evidence, seen, worst[0])
     numbers = {"dead units in the worst layer": sick[worst[0]], "layers": float(len(sick))}
     severity = "critical" if sick[worst[0]] > 0.95 else "serious"
     return Finding("dead_relu", severity, tuple(worst), cause, numbers)
 
 
-def _why_dead(evidence: Evidence, name: str) -> str:
+def _why_dead(evidence: Evidence, seen: Pass, name: str) -> str:
+    """What pushed the units down; "" where nothing tells."""
+    layer = next(y for y in seen.layers if y.name == name)
     bias = dict(evidence.visit.model.named_parameters()).get(f"{name}.bias")
-    if bias is not None and bias.float().mean().item() < -0.5:
+    low = bias.float().mean().item() if bias is not None else 0.0
+    if low < -0.5 or (low < 0 and bias_share(seen, layer) > _MOSTLY):
         return "bias"
-    return "learning rate too high" if evidence.visit.optimizer is not None else "bias"
+    if _is_raw(seen):
+        return "input scale"
+    return "learning rate too high" if evidence.visit.optimizer is not None else ""
 
 
 def saturation(evidence: Evidence, threshold: float) -> Finding | None:
@@ -93,15 +99,19 @@ def _is_stuck(evidence: Evidence, layer: Layer) -> bool:
 def _why_flat(seen: Pass, name: str, last: str) -> str:
     layer = next(y for y in seen.layers if y.name == name)
     if layer.kind == "recurrent":
-        return "input scale" if seen.looks.layers[layer].largest > 30 else "recurrent weight"
+        return "input scale" if seen.looks.layers[layer].largest > _LARGE else "recurrent weight"
     if layer.activation == "softmax":
         return "attention logit scale"
     if name == last:
         return "loss choice"
     if bias_share(seen, layer) > _MOSTLY:
         return "bias"
-    first = next(iter(seen.looks.layers.values()))
-    return "input scale" if first.largest > 30 else "initialisation too large"
+    return "input scale" if _is_raw(seen) else "initialisation too large"
+
+
+def _is_raw(seen: Pass) -> bool:
+    """Whether what the first layer takes in was not scaled."""
+    return next(iter(seen.looks.layers.values())).largest > _LARGE
 
 
 def symmetry(evidence: Evidence, threshold: float) -> Finding | None:
