@@ -235,3 +235,45 @@ def test_the_rules_are_a_table_with_every_condition_once():
     assert table.index.is_unique
     assert set(table.index) == set(vgp.doctor.vocabulary.CONDITIONS)
     assert table[["evidence", "source"]].map(len).min().min() > 0
+
+
+class Policy(nn.Module):
+    """A mean that is learned, and a deviation that a clamp may cut off."""
+
+    def __init__(self, log_std, limit):
+        super().__init__()
+        self.mean = nn.Linear(16, 2)
+        self.log_std = nn.Parameter(torch.full((2,), log_std))
+        self.limit = limit
+
+    def forward(self, x):
+        return torch.distributions.Normal(self.mean(x), self.log_std.clamp(max=self.limit).exp())
+
+
+@pytest.mark.parametrize(("log_std", "limit", "is_stuck"), [(3.0, 2.0, True), (0.5, 2.0, False)])
+def test_a_scale_beyond_its_clamp_is_stuck(log_std, limit, is_stuck):
+    torch.manual_seed(0)
+    x, _ = batch()
+    actions = torch.randn(len(x), 2)
+    diagnosis = vgp.examine(Policy(log_std, limit), lambda m: -m(x).log_prob(actions).sum(1).mean())
+    found = [f.where for f in diagnosis.findings if f.condition == "zero_gradient"]
+    assert found == ([("log_std",)] if is_stuck else [])
+
+
+def test_a_loss_that_refuses_a_far_move_tells_nothing():
+    """A rate that must be positive: the model is examined all the same."""
+
+    class Counts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mean = nn.Linear(16, 1)
+            self.shift = nn.Parameter(torch.tensor(0.0))
+
+        def forward(self, x):
+            # The shift is added and taken away, but what is between must be positive.
+            rate = torch.distributions.Poisson(torch.tensor(1.0) + self.shift).rate
+            return self.mean(x) + (rate - rate.detach()) * 0
+
+    x, _ = batch()
+    diagnosis = vgp.examine(Counts(), lambda m: m(x).square().mean())
+    assert "zero_gradient" not in diagnosis.conditions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -48,7 +49,7 @@ def stuck(
                 parameter.copy_(before + move)
                 with torch.random.fork_rng(devices=[]), torch.enable_grad():
                     torch.manual_seed(0)  # a loss that draws its batch draws the same one
-                    values.append(float(loss(model)))
+                    values.append(_tried(model, loss))
             parameter.copy_(before)
             still = values[0]
             told = zip(_MOVES, values[1:], strict=True)
@@ -68,6 +69,15 @@ def relieved(model: nn.Module, loss: Callable[[nn.Module], Tensor], name: str) -
     )
     try:
         with left_as_they_were(list(model.modules())), torch.enable_grad():
-            return float(loss(model))
+            return _tried(model, loss)
     finally:
         handle.remove()
+
+
+def _tried(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> float:
+    """The loss; NaN where it refuses to be computed this far from where the model was."""
+    try:
+        return loss(model).item()
+    except Exception:
+        # Distributions check their arguments, for one. What is not known tells nothing.
+        return math.nan
