@@ -62,7 +62,8 @@ def exploding(evidence: Evidence, threshold: float) -> Finding | None:
             return _of_course("exploding", course, "initialisation too large")
     found = ends(seen)
     steady = found is not None and found.hidden > threshold and found.r2 >= _STRAIGHT
-    if found is not None and (steady or found.first > threshold):
+    grown = steady or (found is not None and found.first > threshold)
+    if found is not None and grown and found.settled > threshold:
         ratio = max(x for x in (found.first, found.hidden) if not math.isnan(x))
         return _of_ends(
             "exploding", found, ratio, of_depth(evidence, seen, found.factor, too_small=False)

@@ -75,7 +75,7 @@ def frozen(evidence: Evidence, threshold: float) -> Finding | None:
         if any(_is_adapted(n, named) for n in where):
             return None
         if evidence.visit.optimizer is not None:
-            where = [n for n in where if evidence.wanted(n)]
+            where = [n for n in where if evidence.wanted(n) and not _is_table(model, n)]
         elif off <= _parts_of_their_own(model, off):
             return None
         else:  # a teacher that is run without gradients is meant not to learn
@@ -92,6 +92,11 @@ def _is_teacher(seen: Pass | None, name: str) -> bool:
     """Whether the layer of a weight ran, and nothing of the loss's gradient reached its output."""
     runs = [y for y in seen.layers if y.name in (name, name.rpartition(".")[0])] if seen else []
     return bool(runs) and not any(y.has_signal for y in runs)
+
+
+def _is_table(model: nn.Module, name: str) -> bool:
+    """Whether it is the table of an embedding, as of fixed positions."""
+    return isinstance(model.get_submodule(name.rpartition(".")[0]), nn.Embedding)
 
 
 def _is_adapted(name: str, named: dict[str, nn.Parameter]) -> bool:

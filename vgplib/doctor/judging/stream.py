@@ -24,6 +24,8 @@ class Place:
         kind: As ``vgp.measure`` has it.
         shape: What it puts out for one sample.
         signal: Norm of dloss/dz over all of its runs.
+        normed: The same behind the normalisation that follows, if one does: in front of it, the
+            signal is as much larger as z is smaller, and says nothing of depth.
         rms: RMS of z in its last run.
         is_root: Whether something comes in here from outside of the network.
         is_end: Whether no other layer works on what it puts out.
@@ -33,6 +35,7 @@ class Place:
     kind: str
     shape: tuple[int, ...]
     signal: float
+    normed: float
     rms: float
     is_root: bool
     is_end: bool
@@ -47,9 +50,11 @@ def places(seen: Pass) -> list[Place]:
     timed = {course.name for course in courses(seen) if course.in_time}
     before = {layer: _place_before(layer) for of in runs.values() for layer in of}
     sources = {(y.name, y.kind) for x, y in before.items() if x.has_signal and y is not None}
+    behind = _behind_norms(seen.layers)
     found = []
     for (name, kind), of in runs.items():
         told = [layer.signal for layer in of if layer.has_signal]
+        normed = math.hypot(*(behind.get(layer, layer.signal) for layer in of if layer.has_signal))
         if told:
             last = of[-1]
             rms = last.output / math.sqrt(max(last.entries, 1))
@@ -57,7 +62,19 @@ def places(seen: Pass) -> list[Place]:
             signal = told[-1] if name in timed else math.hypot(*told)
             root = any(before[layer] is None for layer in of)
             end = (name, kind) not in sources
-            found.append(Place(name, kind, tuple(last.shape[1:]), signal, rms, root, end))
+            found.append(Place(name, kind, tuple(last.shape[1:]), signal, normed, rms, root, end))
+    return found
+
+
+def _behind_norms(layers: list[Layer]) -> dict[Layer, float]:
+    """The signal behind the normalisation that works on a layer's output, where one does."""
+    found: dict[Layer, float] = {}
+    summed: list[Layer] = []  # embeddings that ran one after the other are added up
+    for layer in layers:
+        if layer.kind == "norm" and layer.has_signal and layer.source is not None:
+            together = summed if layer.source in summed else [layer.source]
+            found |= dict.fromkeys(together, layer.signal)
+        summed = [*summed, layer] if layer.kind == "embedding" else []
     return found
 
 
@@ -76,6 +93,7 @@ class Ends:
     Attributes:
         strongest: The largest where something comes in, over the largest where the loss is.
         first: Of the layer that ran first, over the largest where the loss is.
+        settled: The same, behind a normalisation if one follows and it is smaller there.
         front: Names of the first layers.
         hidden: First over last of the hidden layers of the commonest shape; NaN below four.
         factor: Its factor per layer, by a log-linear fit; ``r2`` is the fit's R^2.
@@ -83,6 +101,7 @@ class Ends:
 
     strongest: float
     first: float
+    settled: float
     front: tuple[str, ...]
     hidden: float
     factor: float
@@ -104,6 +123,7 @@ def ends(seen: Pass) -> Ends | None:
     return Ends(
         max(*(p.signal for p in front), at_inputs) / back,
         found[0].signal / back,
+        min(found[0].signal, found[0].normed) / back,
         tuple(p.name for p in found[: min(3, third)]),
         hidden,
         factor,
