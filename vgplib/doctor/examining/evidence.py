@@ -220,6 +220,7 @@ def _run(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
 
     with left_as_they_were(list(modules.values())), looks.at_inputs(model):
         seen = observe(modules, counted, model, looks.take, looks.leaves)
+    looks.modules = {}  # or the copy would live as long as what was seen of it
     named = [p for p in seen.parameters if p.gradient is not None and p.tensor.dim() > 1]
     tables = {layer.name for layer in seen.layers if layer.kind == "embedding"}  # rows are no units
     units = [p for p in named if p.name.rpartition(".")[0] not in tables and p.name not in tables]
