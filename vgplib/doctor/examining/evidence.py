@@ -28,18 +28,6 @@ if TYPE_CHECKING:
 _NUDGES, _NUDGE = 3, 1e-2  # steps that part what is zero or equal by design from what stays so
 _CHEAP = 2e8  # multiplications in a forward pass up to which more steps than asked for are cheap
 _MORE = 4  # times as many
-_VIEWS = (
-    "Split",
-    "Chunk",
-    "Expand",
-    "View",
-    "Unsqueeze",
-    "Squeeze",
-    "Select",
-    "Slice",
-    "T",
-    "Unbind",
-)
 _DRAWS = 6  # passes in which what is drawn at random may show up
 _USUAL = (3e-3, 3e-2)  # relative changes in a step with which networks learn
 
@@ -65,6 +53,11 @@ class Pass:
     states: dict[str, str]
     twins: dict[str, float]
     zeros: float
+
+    @property
+    def feeding(self) -> set[str]:
+        """Names of the layers whose output another layer works on."""
+        return {y.source.name for y in self.layers if y.source is not None}
 
 
 @dataclass
@@ -174,9 +167,8 @@ def _run_passes(found: Evidence) -> None:
 
 def _flat_ends(seen: Pass, model: nn.Module) -> set[str]:
     """Names of saturated layers that no other one works on."""
-    feeding = {y.source.name for y in seen.layers if y.source is not None}
     flat = {y.name for y in seen.layers if y.tally is not None and y.tally.saturated >= 0.5}
-    return (flat - feeding) & dict(model.named_modules()).keys()
+    return (flat - seen.feeding) & dict(model.named_modules()).keys()
 
 
 def _unreached(model: nn.Module, loss: Callable) -> list[str]:

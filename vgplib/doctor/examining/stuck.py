@@ -37,6 +37,8 @@ def stuck(
         for name in names
         if not (name in matrices or name.endswith("bias") or name.rpartition(".")[0] in homes)
     ]
+    if not alone:
+        return ()
     found = []
     with left_as_they_were(list(model.modules())), torch.no_grad():
         for name in alone[:_MOST]:

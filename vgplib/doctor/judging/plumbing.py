@@ -61,8 +61,7 @@ def no_gradient(evidence: Evidence, threshold: float) -> Finding | None:
 def _is_cut(seen: Pass, without: list[str]) -> bool:
     """Whether another layer works on what layers without a gradient put out."""
     silent = {name.rpartition(".")[0] or name for name in without}
-    feeding = {layer.source.name for layer in seen.layers if layer.source is not None}
-    return bool(silent & feeding)
+    return bool(silent & seen.feeding)
 
 
 def frozen(evidence: Evidence, threshold: float) -> Finding | None:
