@@ -1,14 +1,29 @@
-"""What tests in a browser share: the built book, a server for it, and a Chromium."""
+"""What tests share: a seed, the built book, a server for it, and a Chromium."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from filelock import FileLock
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from tools import book as building
 from tools import browser as chromium
+
+# How long an example takes is no behaviour; and a red run must be red again when it is repeated.
+# ``pytest --hypothesis-profile default`` tries examples that nobody has tried.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Draw the same numbers whichever tests ran before in this process."""
+    torch.manual_seed(0)
+    np.random.seed(0)
 
 
 @pytest.fixture(scope="session")

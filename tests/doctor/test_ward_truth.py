@@ -49,10 +49,13 @@ def test_a_case_is_made_the_same_each_time_and_its_loss_reads_the_model_given(ca
         torch.testing.assert_close(mine, its, rtol=0, atol=0, equal_nan=True)
     value, again = value_of(model, loss), value_of(twin, its_loss)
     assert value == again or math.isnan(value) and math.isnan(again)
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        for parameter in twin.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
-    assert value_of(twin, loss) != value or not math.isfinite(value)
+    others = set()
+    for _ in range(5):  # one other set of weights may have the same loss, above all in bfloat16
+        with torch.no_grad():
+            for parameter in twin.parameters():
+                parameter += 0.1 * torch.randn_like(parameter)
+        others.add(value_of(twin, loss))
+    assert others != {value} or not math.isfinite(value)
 
 
 def value_of(model, loss):

@@ -65,7 +65,7 @@ def test_large_outputs_weights_that_are_made_and_changes_in_place_are_read():
 # What a step is
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 4), st.integers(1, 3), st.booleans())
 def test_gradients_that_are_added_up_are_one_step(parts, every, to_none):
     """Of a mean over 12 samples in equal parts, signals are those of all 12 at once."""

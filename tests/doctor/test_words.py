@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -50,7 +50,6 @@ FINDINGS = st.builds(
 
 
 @given(st.lists(FINDINGS, max_size=20), st.lists(NAMES, max_size=3), st.lists(st.floats()))
-@settings(deadline=None)
 def test_any_diagnosis_is_ten_printable_lines_of_at_most_76_signs(findings, notes, losses):
     said = str(Diagnosis(tuple(findings), None, tuple(losses), None, tuple(notes)))
     lines = said.split("\n")

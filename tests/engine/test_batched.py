@@ -22,7 +22,7 @@ from vgplib.engine.block import Block, Shape
 from vgplib.measures.layers import measure
 from vgplib.networks import ACTIVATIONS, INITIALISERS, FeedForward, gaussian
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=25)
 
 # Some fill whole registers, so that several networks share a block; others do not.
 SIZES = st.sampled_from([1, 3, 8, 16, 20, 32])

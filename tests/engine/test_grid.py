@@ -89,7 +89,7 @@ def test_each_run_stands_under_its_labels_padded_to_the_longest(exp, temporary):
     assert not list(temporary.iterdir())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(bound=st.integers(6 * MEBI, 80 * MEBI))
 def test_bits_do_not_depend_on_how_the_grid_is_cut(bound):
     assert quiet(BATCHED, bound=bound).identical(quiet(SINGLE))
@@ -290,7 +290,7 @@ def test_a_stopped_run_without_a_folder_names_the_one_that_it_leaves(temporary, 
     assert not calls
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(first=st.integers(6, 40), second=st.integers(6, 40), stop=st.integers(0, 12), data=st.data())
 def test_a_stopped_grid_goes_on_under_another_bound(first, second, stop, data):
     """Whatever is kept, also when files are lost in between, no run is measured twice."""

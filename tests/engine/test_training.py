@@ -16,7 +16,7 @@ X, Y, X_TEST, Y_TEST = digits()
 DIGITS = {"train": (X, Y), "test": (X_TEST, Y_TEST)}
 SHAPE = Shape(64, 32, 2, 16, outputs=10, dtype=torch.float32)
 
-FEW = settings(max_examples=6, deadline=None)
+FEW = settings(max_examples=6)
 RUNS = st.builds(
     Training,
     seed=st.integers(0, 9),

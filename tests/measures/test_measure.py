@@ -13,7 +13,7 @@ from vgplib.measures.layers import measure
 from vgplib.measures.report import VARIABLES
 from vgplib.networks import FeedForward, gaussian
 
-FEW = settings(max_examples=10, deadline=None)
+FEW = settings(max_examples=10)
 SMOOTH = ["sigmoid", "tanh", "gelu", "silu", "linear", "softplus"]
 
 

@@ -102,7 +102,7 @@ class ByHand(nn.Module):
         return h
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(decay=st.floats(0.3, 1.7), steps=st.integers(4, 30))
 def test_a_linear_recurrence_fades_by_its_factor_and_has_a_row_for_each_use(decay, steps):
     data = vgp.measure(ByHand(decay), lambda m: m(inputs(steps)).sum())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vgplib.measures import theory
 from vgplib.networks import ACTIVATIONS
 
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=15)
 KIN = ["linear", "relu", "leaky_relu", "prelu"]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from vgplib.measures import theory
 from vgplib.networks import ACTIVATIONS
 
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=15)
 VARIANCE = st.floats(0.05, 8)
 HOMOGENEOUS = {"linear": 1.0, "relu": 0.5, "leaky_relu": (1 + 0.01**2) / 2}
 

@@ -13,7 +13,7 @@ from vgplib.measures import theory
 from vgplib.measures.theory._quadrature import find_breaks
 from vgplib.networks import ACTIVATIONS
 
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=15)
 OF_TWO_VARIANCES = {
     "fixed_point": theory.fixed_point,
     "chi": theory.chi,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from vgplib.networks import ACTIVATIONS, INITIALISERS, FeedForward, gaussian
 
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=15)
 
 
 @FEW

@@ -8,7 +8,7 @@ from torch import nn
 
 from vgplib.networks import INITIALISERS, initialise
 
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=15)
 
 
 def linear(fan_in, fan_out, name, gain=1.0, seed=0, dtype=torch.float64, bias=True):

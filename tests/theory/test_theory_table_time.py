@@ -34,7 +34,7 @@ def input_ratio(cell, steps, seed):
     return (gradient[0].norm() / gradient[-1].norm()).item()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(gain=st.floats(0.2, 2.5), seed=st.integers(0, 99), steps=st.integers(2, 20))
 def test_a_tanh_rnn_is_bounded_by_its_largest_singular_value(gain, seed, steps):
     """Pascanu et al. 2013: below 1 it is sufficient for vanishing."""
