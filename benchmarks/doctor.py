@@ -1,6 +1,6 @@
 """How often the doctor is right, on models whose condition is known.
 
-There are six wards of them. The rules were calibrated on the first; the others were made without
+There are several wards. The rules were calibrated on the first; the others were made without
 a look at the rules, and what the doctor missed there at first sight was mended. ``python -m
 benchmarks.doctor`` examines all; ``make bench`` runs it too. Evidence is gathered once a case, and
 then judged as it is, without each rule in turn, and with each threshold moved. With ``--write``,
@@ -21,7 +21,8 @@ from tqdm.auto import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.doctor import fifth_ward, fourth_ward, second_ward, sixth_ward, third_ward, ward
+from tests.doctor.case import Case
+from tests.doctor.wards import WARDS
 from vgplib.doctor.calibration import FIGURES, interval
 from vgplib.doctor.examining.evidence import Evidence, gather
 from vgplib.doctor.judging.rules import FIRST, RULES, Rule, judged
@@ -46,7 +47,7 @@ class Score:
         return (self.found / self.sick + 1 - self.alarms / self.healthy) / 2
 
 
-def examined(cases: list[Any]) -> list[tuple[Any, Evidence]]:
+def examined(cases: list[Case]) -> list[tuple[Case, Evidence]]:
     """Evidence of every case."""
     found = []
     for case in tqdm(cases, unit="case", disable=None):
@@ -59,7 +60,7 @@ def examined(cases: list[Any]) -> list[tuple[Any, Evidence]]:
 
 
 def score(
-    seen: list[tuple[Any, Evidence]],
+    seen: list[tuple[Case, Evidence]],
     rules: tuple[Rule, ...] = RULES,
     first: tuple[Rule, ...] = FIRST,
 ) -> Score:
@@ -76,7 +77,7 @@ def score(
     )
 
 
-def figures(seen: list[tuple[Any, Evidence]]) -> dict[str, Any]:
+def figures(seen: list[tuple[Case, Evidence]]) -> dict[str, Any]:
     """All counts, and for each condition: named, of how many, told without being there.
 
     ``causes`` counts the models whose cause is known, and those of them for which it was told.
@@ -88,24 +89,18 @@ def figures(seen: list[tuple[Any, Evidence]]) -> dict[str, Any]:
         has = [c for c, _ in seen if c.condition == name]
         wrongly = sum(name in said[c.name] and name not in {c.condition, *c.also} for c, _ in seen)
         conditions[name] = [sum(name in said[c.name] for c in has), len(has), wrongly]
-    known = [(case, evidence) for case, evidence in seen if causes_of(case)]
+    known = [(case, evidence) for case, evidence in seen if case.cause]
     right = sum(not wrong_cause(case, evidence) for case, evidence in known)
     return {**asdict(score(seen)), "causes": [right, len(known)], "conditions": conditions}
 
 
-def causes_of(case: Any) -> tuple[str, ...]:
-    """What may be called a case's cause, where its ward says it."""
-    told = getattr(case, "cause", None) or ()
-    return (told,) if isinstance(told, str) else told
-
-
-def wrong_cause(case: Any, evidence: Evidence) -> str:
+def wrong_cause(case: Case, evidence: Evidence) -> str:
     """What the doctor gives as the cause of the case's condition, if it is another one."""
     told = [f.cause for f in judged(evidence) if f.condition == case.condition]
-    return "" if set(causes_of(case)) & set(told) else (told[0] or "none") if told else "not found"
+    return "" if set(case.cause) & set(told) else (told[0] or "none") if told else "not found"
 
 
-def show(title: str, seen: list[tuple[Any, Evidence]]) -> None:
+def show(title: str, seen: list[tuple[Case, Evidence]]) -> None:
     """Print figures, and every case that was judged wrongly."""
     found = figures(seen)
     sick, healthy = found["sick"], found["healthy"]
@@ -120,10 +115,8 @@ def show(title: str, seen: list[tuple[Any, Evidence]]) -> None:
     for name, (hits, of, wrongly) in found["conditions"].items():
         print(f"  {name:20} {f'{hits}/{of}':7} {wrongly}")
     for case, evidence in seen:
-        if causes_of(case) and (wrong := wrong_cause(case, evidence)):
-            print(
-                f"  ? {case.name}: {case.condition}, {' or '.join(causes_of(case))}; said {wrong}"
-            )
+        if case.cause and (wrong := wrong_cause(case, evidence)):
+            print(f"  ? {case.name}: {case.condition}, {' or '.join(case.cause)}; said {wrong}")
         told = {f.condition for f in judged(evidence)}
         if (case.condition and case.condition not in told) or (not case.condition and told):
             print(
@@ -131,7 +124,7 @@ def show(title: str, seen: list[tuple[Any, Evidence]]) -> None:
             )
 
 
-def ablate(seen: list[tuple[Any, Evidence]]) -> None:
+def ablate(seen: list[tuple[Case, Evidence]]) -> None:
     """Print what each rule adds, and what moving its threshold would do."""
     whole = score(seen)
     print("\nbalanced accuracy and conditions named, without a rule, and with its threshold moved")
@@ -151,8 +144,7 @@ def ablate(seen: list[tuple[Any, Evidence]]) -> None:
 
 def main() -> None:
     """Print everything."""
-    wards = (ward, second_ward, third_ward, fourth_ward, fifth_ward, sixth_ward)
-    seen = examined([case for each in wards for case in each.ALL])
+    seen = examined([case for cases in WARDS.values() for case in cases])
     show("all wards", seen)
     ablate(seen)
     if "--write" in sys.argv:

@@ -6,15 +6,11 @@ import pytest
 import torch
 
 import vgplib as vgp
-from tests.doctor import fifth_ward, fourth_ward, second_ward, sixth_ward, third_ward, ward
+from tests.doctor.wards import WARDS
 from vgplib.doctor.calibration import figures
 from vgplib.doctor.vocabulary import CAUSES, CONDITIONS
 
-KNOWN = [
-    pytest.param(case, id=f"{ward_.__name__.rpartition('.')[2]}-{case.name}")
-    for ward_ in (ward, second_ward, third_ward, fourth_ward, fifth_ward, sixth_ward)
-    for case in ward_.ALL
-]
+KNOWN = [pytest.param(case, id=f"{ward}-{case.name}") for ward in WARDS for case in WARDS[ward]]
 
 
 def examined(case):

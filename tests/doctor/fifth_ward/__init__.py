@@ -1,5 +1,7 @@
 """The fifth ward: models written by somebody who had not seen the doctor, with proven truths."""
 
+from tests.doctor.case import cases
+
 from . import (
     healthy_agents,
     healthy_attention,
@@ -17,9 +19,8 @@ from . import (
     sick_time,
     sick_units,
 )
-from .case import Case
 
-GROUPS = (
+ALL = cases(
     sick_depth,
     sick_time,
     sick_forward,
@@ -35,6 +36,5 @@ GROUPS = (
     healthy_precision,
     healthy_training,
     healthy_agents,
+    seed=5,
 )
-
-ALL = tuple(c for group in GROUPS for c in vars(group).values() if isinstance(c, Case))

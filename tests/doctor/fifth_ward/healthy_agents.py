@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 class Agent(nn.Module):
@@ -50,7 +51,7 @@ def target_by_design(model: nn.Module, loss: Loss, optimizer: torch.optim.Optimi
         measure.learns(40, 0.8),
     ],
 )
-def dqn_with_target_inside() -> Patient:
+def dqn_with_target_inside() -> Made:
     model = Agent()
     s, s2 = torch.randn(128, 8), torch.randn(128, 8)
     actions, rewards = torch.randint(0, 4, (128, 1)), torch.randn(128, 1)
@@ -94,7 +95,7 @@ def ratio_is_one(model: nn.Module, loss: Loss, _: object) -> None:
     about="PPO's first step: ratio exactly 1, surrogate loss 0, policy head of gain 0.01",
     facts=[ratio_is_one, measure.gradients_arrive(), measure.learns(40, 0.9)],
 )
-def ppo_first_update() -> Patient:
+def ppo_first_update() -> Made:
     model = ActorCritic()
     states, actions, returns = torch.randn(128, 10), torch.randint(0, 5, (128,)), torch.randn(128)
     returns = returns + states[:, 0]
@@ -151,7 +152,7 @@ def teacher_is_a_copy(model: nn.Module, loss: Loss, _: object) -> None:
         measure.learns(40, 0.8),
     ],
 )
-def byol_with_moving_average() -> Patient:
+def byol_with_moving_average() -> Made:
     model = BYOL()
     data = torch.randn(64, 24)
 
@@ -173,7 +174,7 @@ def most_triplets_are_done(model: nn.Module, loss: Loss, _: object) -> None:
     about="triplets, one of an image with itself, most beyond the margin; root with an epsilon",
     facts=[most_triplets_are_done, measure.gradients_arrive(), measure.learns(40, 0.8, 1e-3)],
 )
-def triplets_mostly_satisfied() -> Patient:
+def triplets_mostly_satisfied() -> Made:
     model = nn.Sequential(nn.Linear(16, 48), nn.PReLU(), nn.Linear(48, 8))
     nn.init.normal_(model[2].weight, std=0.4)
     anchors, others = torch.randn(64, 16), torch.randn(64, 16)
@@ -229,7 +230,7 @@ def in_the_window(model: nn.Module, loss: Loss, _: object) -> None:
         measure.learns(60, 0.8, 1e-2),
     ],
 )
-def binary_straight_through() -> Patient:
+def binary_straight_through() -> Made:
     class Binarise(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return Sign.apply(x)

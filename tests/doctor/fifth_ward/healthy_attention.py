@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 class RMSNorm(nn.Module):
@@ -87,7 +88,7 @@ def stream_is_level(model: nn.Module, loss: Loss, _: object) -> None:
     about="28-block decoder with N(0, 0.02) weights, branches scaled down, tied embeddings",
     facts=[stream_is_level, measure.gradients_arrive(), measure.learns(15, 0.9, 3e-3)],
 )
-def llama_small_init() -> Patient:
+def llama_small_init() -> Made:
     model = Llama(40, 32, 28)
     ids = torch.randint(0, 40, (4, 17))
 
@@ -160,7 +161,7 @@ def infinite_buffer_finite_rest(model: nn.Module, loss: Loss, _: object) -> None
         measure.learns(30, 0.8, 3e-3),
     ],
 )
-def alibi_checkpointed() -> Patient:
+def alibi_checkpointed() -> Made:
     model = AlibiModel()
     ids = torch.randint(0, 30, (6, 24))
     targets = torch.cat([ids[:, :1], ids[:, :-1]], 1)
@@ -193,7 +194,7 @@ class MixtureLayer(nn.Module):
     about="mixture of experts: two thirds of the gates are exactly 0, top-k is not differentiable",
     facts=[measure.gradients_arrive(), measure.steady(), measure.learns(40, 0.9, 3e-3)],
 )
-def mixture_top_two() -> Patient:
+def mixture_top_two() -> Made:
     class Model(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -256,7 +257,7 @@ class Translator(nn.Module):
         measure.learns(40, 0.9),
     ],
 )
-def translator_with_masks() -> Patient:
+def translator_with_masks() -> Made:
     model = Translator()
     source = torch.randint(1, 24, (6, 14))
     source[3:, 9:] = 0

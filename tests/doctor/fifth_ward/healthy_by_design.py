@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 class ReZeroLayer(nn.Module):
@@ -35,7 +36,7 @@ def only_the_alphas(model: nn.Module, loss: Loss, _: object) -> None:
     about="ReZero encoder of 24 layers at step 0: nearly all parameters have gradient 0",
     facts=[only_the_alphas, measure.steady(but=("attn", "ff")), measure.learns(20, 0.9, 3e-3)],
 )
-def rezero_encoder() -> Patient:
+def rezero_encoder() -> Made:
     model = nn.Sequential(nn.Embedding(20, 32), *(ReZeroLayer(32) for _ in range(24)))
     model.append(nn.Linear(32, 20))
     tokens = torch.randint(0, 20, (4, 10))
@@ -65,7 +66,7 @@ class LoRA(nn.Module):
         measure.learns(40, 0.97),
     ],
 )
-def lora_on_gpt2() -> Patient:
+def lora_on_gpt2() -> Made:
     config = GPT2Config(
         vocab_size=50, bos_token_id=0, eos_token_id=0, n_positions=16,
         n_embd=32, n_layer=2, n_head=2,
@@ -111,7 +112,7 @@ def branch_signals_are_tiny(model: nn.Module, loss: Loss, _: object) -> None:
     about="ConvNeXt with layer scale 1e-6: the branches get a millionth of the signal",
     facts=[branch_signals_are_tiny, measure.gradients_arrive(), measure.learns(40, 0.9, 3e-3)],
 )
-def convnext_layer_scale() -> Patient:
+def convnext_layer_scale() -> Made:
     model = nn.Sequential(
         nn.Conv2d(3, 16, 2, 2),
         *(ConvNeXtBlock(16) for _ in range(5)),
@@ -182,7 +183,7 @@ def branches_wait(model: nn.Module, loss: Loss, _: object) -> None:
     about="ResNet with zero-initialised last norms, and conv biases before batch norm",
     facts=[branches_wait, measure.learns(15, 0.8, 3e-3)],
 )
-def resnet_zero_init_residual() -> Patient:
+def resnet_zero_init_residual() -> Made:
     model = ResNet(5)
     images, labels = torch.randn(10, 3, 12, 12), torch.arange(10) % 5
     return model, lambda m: F.cross_entropy(m(images), labels, label_smoothing=0.1), None
@@ -198,7 +199,7 @@ def few_rows_used(model: nn.Module, loss: Loss, _: object) -> None:
     about="recommender with 3000 users and 40 of them in the batch; padding rows; item biases 0",
     facts=[few_rows_used, measure.gradients_arrive(), measure.learns(30, 0.8, 0.02)],
 )
-def recommender_unused_rows() -> Patient:
+def recommender_unused_rows() -> Made:
     class Factors(nn.Module):
         def __init__(self) -> None:
             super().__init__()

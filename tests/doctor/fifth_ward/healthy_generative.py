@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 class VAE(nn.Module):
@@ -46,7 +47,7 @@ def loss_is_large(model: nn.Module, loss: Loss, _: object) -> None:
         measure.learns(30, 0.8, 3e-3),
     ],
 )
-def vae_summed_loss() -> Patient:
+def vae_summed_loss() -> Made:
     model = VAE()
     ramps = torch.linspace(0, 1, 12).expand(16, 1, 12, 12)
     images = (ramps * torch.linspace(0.3, 1, 16).view(-1, 1, 1, 1) > 0.3).float()
@@ -97,7 +98,7 @@ def codes_unused_encoder_hears(model: nn.Module, loss: Loss, _: object) -> None:
         measure.learns(60, 0.9, 3e-3),
     ],
 )
-def vq_vae_straight_through() -> Patient:
+def vq_vae_straight_through() -> Made:
     model = VQVAE(64, 6)
     x = torch.randn(96, 4) @ torch.randn(4, 20) / 2
 
@@ -119,7 +120,7 @@ def vq_vae_straight_through() -> Patient:
         measure.learns(40, 0.9, 2e-3),
     ],
 )
-def critic_gradient_penalty() -> Patient:
+def critic_gradient_penalty() -> Made:
     def spectral(inputs: int, outputs: int) -> nn.Module:
         return parametrizations.spectral_norm(nn.Linear(inputs, outputs))
 
@@ -185,7 +186,7 @@ class RealNVP(nn.Module):
         measure.learns(60, 0.9, 3e-3),
     ],
 )
-def realnvp_identity_start() -> Patient:
+def realnvp_identity_start() -> Made:
     model = RealNVP().double()
 
     def loss(m: nn.Module) -> Tensor:
@@ -239,7 +240,7 @@ def wakes_after_two_steps(model: nn.Module, loss: Loss, optimizer: torch.optim.O
     about="diffusion U-Net with zero-initialised output: at step 0 only the last layer learns",
     facts=[wakes_after_two_steps, measure.learns(40, 0.9)],
 )
-def diffusion_zero_output() -> Patient:
+def diffusion_zero_output() -> Made:
     model = TimeUNet()
     images = torch.randn(8, 1, 12, 12).cumsum(2).cumsum(3) / 12
 

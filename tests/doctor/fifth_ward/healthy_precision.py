@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 class MixerLayer(nn.Module):
@@ -51,7 +52,7 @@ IMAGES = torch.randn(10, 3, 16, 16, generator=torch.Generator().manual_seed(8))
     about="MLP-mixer wholly in bfloat16",
     facts=[measure.gradients_arrive(), measure.steady(), measure.learns(25, 0.7, 1e-3)],
 )
-def mixer_in_bfloat16() -> Patient:
+def mixer_in_bfloat16() -> Made:
     model = mixer().bfloat16()
     labels = torch.arange(10) % 5
     return model, lambda m: F.cross_entropy(m(IMAGES.bfloat16()).float(), labels), None
@@ -62,7 +63,7 @@ def mixer_in_bfloat16() -> Patient:
     about="mixer under CPU autocast; the loss accumulates four micro-batches, each divided by four",
     facts=[measure.gradients_arrive(), measure.steady(), measure.learns(25, 0.7)],
 )
-def mixer_autocast_accumulating() -> Patient:
+def mixer_autocast_accumulating() -> Made:
     model = mixer()
     images, labels = IMAGES[:8], torch.arange(8) % 5
 
@@ -91,7 +92,7 @@ def scale_saves_all(model: nn.Module, loss: Loss, _: object) -> None:
     about="float16 weights with a fixed loss scale of 1024: large loss, gradients in range",
     facts=[scale_saves_all, measure.gradients_arrive()],
 )
-def half_with_loss_scale() -> Patient:
+def half_with_loss_scale() -> Made:
     model = nn.Sequential(
         nn.Linear(16, 64), nn.LayerNorm(64), nn.GELU(), nn.Linear(64, 64), nn.LayerNorm(64),
         nn.GELU(), nn.Linear(64, 4),

@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 class CharRNN(nn.Module):
@@ -37,7 +38,7 @@ def every_step_has_signal(model: nn.Module, loss: Loss, _: object) -> None:
     about="character RNN over 120 letters, truncated every 30: a loss at each step, state detached",
     facts=[every_step_has_signal, measure.gradients_arrive(), measure.learns(30, 0.8)],
 )
-def character_rnn_truncated() -> Patient:
+def character_rnn_truncated() -> Made:
     model = CharRNN(12, 48)
     text = torch.arange(121).expand(6, -1) * torch.tensor([[1], [2], [3], [5], [7], [11]]) % 12
     for parameter in model.parameters():
@@ -86,7 +87,7 @@ def padding_gets_nothing(model: nn.Module, loss: Loss, _: object) -> None:
     about="bidirectional LSTM, mean-pooled, over rows of very different length, dropout between",
     facts=[padding_gets_nothing, measure.gradients_arrive(), measure.learns(25, 0.97, 5e-3)],
 )
-def packed_bidirectional_lstm() -> Patient:
+def packed_bidirectional_lstm() -> Made:
     model = BiTagger()
     lengths = torch.tensor([60, 9, 3, 44, 60, 21, 1, 33, 12, 5])
     tokens = torch.randint(1, 40, (10, 60)) * (torch.arange(60) < lengths[:, None])
@@ -127,7 +128,7 @@ def first_source_step_hears(model: nn.Module, loss: Loss, _: object) -> None:
     about="sequence reversal, 40 steps in and out, attention over the encoder, padded targets",
     facts=[first_source_step_hears, measure.gradients_arrive(), measure.learns(30, 0.97, 3e-3)],
 )
-def attentive_reversal() -> Patient:
+def attentive_reversal() -> Made:
     model = Seq2Seq(12, 32)
     source = torch.randint(2, 12, (8, 40))
     answers = source.flip(1)
@@ -172,7 +173,7 @@ class SlowScan(nn.Module):
         measure.learns(30, 0.8, 1e-2),
     ],
 )
-def slow_scan_reads_last_state() -> Patient:
+def slow_scan_reads_last_state() -> Made:
     model = SlowScan(4, 32)
     x = torch.randn(16, 200, 4)
     y = x[:, :60].mean(1).argmax(1)
@@ -215,7 +216,7 @@ def settles(model: nn.Module, loss: Loss, _: object) -> None:
     about="deep equilibrium net: 30 of its 31 iterations run under no_grad on purpose",
     facts=[settles, measure.gradients_arrive(), measure.steady(), measure.learns(40, 0.7, 5e-3)],
 )
-def equilibrium_phantom_gradient() -> Patient:
+def equilibrium_phantom_gradient() -> Made:
     model = Equilibrium(6, 32)
     x = torch.randn(48, 6)
     y = (x[:, 0] > 0).long() + (x[:, 1] > 0.5).long()

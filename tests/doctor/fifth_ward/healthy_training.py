@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 def has_converged(model: nn.Module, loss: Loss, _: object) -> None:
@@ -23,7 +24,7 @@ def has_converged(model: nn.Module, loss: Loss, _: object) -> None:
     about="a regression that has been trained to the end: tiny loss, tiny gradients",
     facts=[has_converged, measure.gradients_arrive(), measure.steady()],
 )
-def trained_to_the_end() -> Patient:
+def trained_to_the_end() -> Made:
     model = nn.Sequential(nn.Linear(3, 32), nn.Tanh(), nn.Linear(32, 1))
     x = torch.randn(64, 3)
     y = torch.sin(x[:, :1]) + 0.5 * x[:, 1:2]
@@ -42,7 +43,7 @@ def trained_to_the_end() -> Patient:
     about="wind speeds in units so large that the squared error is 1e-8; Adam does not mind",
     facts=[measure.gradients_arrive(), measure.steady(), measure.learns(60, 0.7)],
 )
-def tiny_loss_by_units() -> Patient:
+def tiny_loss_by_units() -> Made:
     model = nn.Sequential(
         nn.Linear(6, 48), nn.SiLU(), nn.Linear(48, 48), nn.SiLU(), nn.Linear(48, 2)
     )
@@ -64,7 +65,7 @@ def rate_will_rise(model: nn.Module, loss: Loss, optimizer: torch.optim.Optimize
     about="step 0 of a linear warm-up over 10000 steps: the rate is 1e-7 now, 1e-3 later",
     facts=[rate_will_rise, measure.gradients_arrive(), measure.steady()],
 )
-def warm_up_first_step() -> Patient:
+def warm_up_first_step() -> Made:
     model = nn.Sequential(
         nn.Conv1d(4, 32, 5, padding=2), nn.GroupNorm(4, 32), nn.ELU(),
         nn.Conv1d(32, 32, 5, padding=2), nn.GroupNorm(4, 32), nn.ELU(),
@@ -89,7 +90,7 @@ def head_alone(model: nn.Module, loss: Loss, optimizer: torch.optim.Optimizer) -
     about="tiny DistilBERT in eval mode, backbone frozen, only the head in the optimizer",
     facts=[head_alone, measure.gradients_arrive(), measure.learns(60, 0.9)],
 )
-def distilbert_head_only() -> Patient:
+def distilbert_head_only() -> Made:
     config = DistilBertConfig(
         vocab_size=60, max_position_embeddings=16, dim=32, hidden_dim=64, n_layers=2, n_heads=2
     )
@@ -122,7 +123,7 @@ def only_known_cells_count(model: nn.Module, loss: Loss, _: object) -> None:
         measure.learns(60, 0.9, 3e-3),
     ],
 )
-def targets_partly_missing() -> Patient:
+def targets_partly_missing() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -163,7 +164,7 @@ def outputs_flat_and_right(model: nn.Module, loss: Loss, _: object) -> None:
         measure.learns(60, 0.9, 3e-3),
     ],
 )
-def rare_defects_prior_bias() -> Patient:
+def rare_defects_prior_bias() -> Made:
     model = nn.Sequential(
         nn.BatchNorm2d(1), nn.Conv2d(1, 12, 3, padding=1), nn.BatchNorm2d(12), nn.Hardswish(),
         nn.Conv2d(12, 12, 3, 2, 1, groups=12), nn.GroupNorm(3, 12), nn.ReLU6(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .case import Fact, Loss
+from tests.doctor.case import Fact, Loss
 
 FAR = 1e3  # what counts as vanished or exploded
 

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.doctor.case import Fact, Loss, Made, case
+
 from . import measure
-from .case import Fact, Loss, Patient, case
 
 
 def copies(name: str) -> Fact:
@@ -34,7 +35,7 @@ def copies(name: str) -> Fact:
     about="all parameters set to 0.05 'for reproducibility'",
     facts=[copies("fc1.weight"), copies("fc2.weight"), measure.apart("fc2")],
 )
-def everything_five_hundredths() -> Patient:
+def everything_five_hundredths() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -57,7 +58,7 @@ def everything_five_hundredths() -> Patient:
     about="3-D convnet for small scans, each kernel an average (1 / fan-in)",
     facts=[copies("2.weight"), copies("4.weight"), measure.apart("4")],
 )
-def averaging_kernels_in_3d() -> Patient:
+def averaging_kernels_in_3d() -> Made:
     model = nn.Sequential(
         nn.Conv3d(1, 8, 3, padding=1),
         nn.ReLU(),
@@ -95,7 +96,7 @@ class PureAttention(nn.Module):
     about="eight attention layers in a row without skips, one label per token",
     facts=[measure.collapsed("7", dim=1, below=1e-3), measure.apart("0", dim=1)],
 )
-def attention_is_not_all() -> Patient:
+def attention_is_not_all() -> Made:
     model = nn.Sequential(*(PureAttention(32) for _ in range(8)), nn.Linear(32, 3))
     x = torch.randn(6, 14, 32)
     y = (x[..., 0] > 0.4).long() + (x[..., 1] > 0).long()
@@ -129,7 +130,7 @@ class MeanGCN(nn.Module):
     about="graph convolutions twelve deep: every node ends as the same vector",
     facts=[measure.collapsed("linears.11", below=1e-3), measure.apart("linears.0")],
 )
-def oversmoothed_graph() -> Patient:
+def oversmoothed_graph() -> Made:
     nodes = 50
     edges = (torch.rand(nodes, nodes) < 0.25).float()
     adjacency = ((edges + edges.T + torch.eye(nodes)) > 0).float()

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.doctor.case import Made, case
+
 from . import measure
-from .case import Patient, case
 
 
 class SigmoidVGG(nn.Module):
@@ -36,7 +37,7 @@ class SigmoidVGG(nn.Module):
     about="VGG with sigmoids, default initialisation; its loss sits at ln 10",
     facts=[measure.vanishing("features.0", "classifier.2"), measure.collapsed("classifier.1")],
 )
-def vgg_of_sigmoids() -> Patient:
+def vgg_of_sigmoids() -> Made:
     model = SigmoidVGG()
     images, labels = torch.randn(16, 3, 16, 16), torch.randint(0, 10, (16,))
     return model, lambda m: F.cross_entropy(m(images), labels), None
@@ -62,7 +63,7 @@ class Sine(nn.Module):
     about="physics-informed SIREN: weights divided by omega 30, but sin(Wx) without the 30",
     facts=[measure.vanishing("0.linear", "5"), measure.collapsed("4")],
 )
-def siren_without_omega() -> Patient:
+def siren_without_omega() -> Made:
     layers = [Sine(1, 64, first=True)] + [Sine(64, 64) for _ in range(4)]
     model = nn.Sequential(*layers, nn.Linear(64, 1))
     points = torch.linspace(-1, 1, 64).unsqueeze(1)
@@ -104,7 +105,7 @@ class Highway(nn.Module):
     about="highway network whose gate bias got the wrong sign: +4 closes the carry",
     facts=[measure.vanishing("plain.0", "out"), measure.collapsed("last")],
 )
-def highway_with_carry_closed() -> Patient:
+def highway_with_carry_closed() -> Made:
     model = Highway(32, 24, gate_bias=4.0)
     x = torch.randn(64, 32)
     y = (x[:, 0] * x[:, 1] > 0).long()
@@ -139,7 +140,7 @@ class GatedConv(nn.Module):
         measure.apart("blocks.15"),
     ],
 )
-def wavenet_without_residuals() -> Patient:
+def wavenet_without_residuals() -> Made:
     class WaveNet(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -194,7 +195,7 @@ def randn_explodes(model: RandnMLP, loss: object, _: object) -> None:
     about="MLP by hand with torch.randn weights",
     facts=[randn_explodes],
 )
-def notebook_randn_weights() -> Patient:
+def notebook_randn_weights() -> Made:
     model = RandnMLP((64, 128, 128, 128, 128, 128, 128, 10))
     labels = torch.arange(32) % 10
     return model, lambda m: F.cross_entropy(m(IMAGES), labels), None
@@ -206,7 +207,7 @@ def notebook_randn_weights() -> Patient:
     about="seventy fully connected layers, each batch-normalised, no skip",
     facts=[measure.exploding("0.0", "70"), measure.activations("0", "69", 0.3, 3.0)],
 )
-def batch_norm_tower() -> Patient:
+def batch_norm_tower() -> Made:
     def layer(inputs: int) -> nn.Module:
         return nn.Sequential(nn.Linear(inputs, 48, bias=False), nn.BatchNorm1d(48), nn.ReLU())
 
@@ -226,7 +227,7 @@ def batch_norm_tower() -> Patient:
         measure.flat_share("74", high=0.45),
     ],
 )
-def policy_with_double_gain() -> Patient:
+def policy_with_double_gain() -> Made:
     layers, width = [], 8
     for _ in range(38):
         linear = nn.Linear(width, 64)

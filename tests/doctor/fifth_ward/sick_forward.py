@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 @case(
@@ -19,7 +20,7 @@ from .case import Loss, Patient, case
         measure.apart("12"),
     ],
 )
-def keyword_net_std_one_hundredth() -> Patient:
+def keyword_net_std_one_hundredth() -> Made:
     layers, channels = [], 8
     for _ in range(7):
         layers += [nn.Conv1d(channels, 24, 3, padding=1), nn.ReLU()]
@@ -62,7 +63,7 @@ def all_absurdly_small(model: DeepSets, loss: Loss, _: object) -> None:
     about="atom positions in metres (1e-10) into a bias-free set network",
     facts=[all_absurdly_small, measure.apart("rho1")],
 )
-def atoms_in_metres() -> Patient:
+def atoms_in_metres() -> Made:
     model = DeepSets()
     positions = 1e-10 * torch.randn(24, 9, 3)
     energies = torch.randn(24)
@@ -96,7 +97,7 @@ class ResBlock(nn.Module):
         measure.apart("body.29"),
     ],
 )
-def super_resolution_tower() -> Patient:
+def super_resolution_tower() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -143,7 +144,7 @@ class GIN(nn.Module):
         measure.apart("mlps.6"),
     ],
 )
-def gin_on_dense_graphs() -> Patient:
+def gin_on_dense_graphs() -> Made:
     model = GIN(5, 32, 7)
     upper = (torch.rand(12, 40, 40) < 0.7).float().triu(1)
     adjacency = upper + upper.transpose(1, 2)

@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 def finite_loss_nan_gradient(model: nn.Module, loss: Loss, _: object) -> None:
@@ -33,7 +34,7 @@ class Tower(nn.Module):
     about="contrastive loss with a bare square root; one pair is an image with itself",
     facts=[finite_loss_nan_gradient],
 )
-def siamese_pair_with_itself() -> Patient:
+def siamese_pair_with_itself() -> Made:
     model = Tower()
     left, right = torch.randn(8, 1, 12, 12), torch.randn(8, 1, 12, 12)
     right[3] = left[3]
@@ -63,7 +64,7 @@ def one_missing_value(model: nn.Module, loss: Loss, _: object) -> None:
     about="one missing cell of a table, through batch norm into everything; dict in, dict out",
     facts=[one_missing_value],
 )
-def table_with_missing_cell() -> Patient:
+def table_with_missing_cell() -> Made:
     class Tabular(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -111,7 +112,7 @@ def only_the_empty_row(model: nn.Module, loss: Loss, _: object) -> None:
     about="attention pooling where one review is empty: a softmax over nothing but -inf",
     facts=[only_the_empty_row],
 )
-def empty_review_all_masked() -> Patient:
+def empty_review_all_masked() -> Made:
     model = MaskedPooling(30, 24)
     tokens = torch.randint(1, 30, (12, 10))
     for row, length in enumerate([10, 7, 3, 9, 0, 5, 10, 8, 2, 6, 4, 10]):
@@ -135,7 +136,7 @@ def entries_lost(model: nn.Module, loss: Loss, _: object) -> None:
     about="segmentation net in pure half; the mean over all pixels makes each error tiny",
     facts=[entries_lost],
 )
-def half_segmentation_mean_over_pixels() -> Patient:
+def half_segmentation_mean_over_pixels() -> Made:
     model = nn.Sequential(
         nn.Conv2d(3, 16, 3, padding=1),
         nn.GroupNorm(4, 16),
@@ -191,7 +192,7 @@ def leaves_the_range_of_half(model: nn.Module, loss: Loss, _: object) -> None:
     about="T5-like feed-forward with the large weights of its checkpoint, cast to half",
     facts=[leaves_the_range_of_half],
 )
-def t5_feed_forward_in_half() -> Patient:
+def t5_feed_forward_in_half() -> Made:
     model = nn.Sequential(
         nn.Embedding(50, 64),
         T5FeedForward(64),

@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import BertConfig, BertForSequenceClassification
 
+from tests.doctor.case import Fact, Loss, Made, case
+
 from . import measure
-from .case import Fact, Loss, Patient, case
 
 
 def zero(*names: str) -> Fact:
@@ -58,7 +59,7 @@ class RoundingAutoencoder(nn.Module):
     about="image compression with torch.round and no straight-through estimator",
     facts=[zero("encode.0.weight", "encode.0.bias", "encode.2.weight", "encode.2.bias")],
 )
-def rounding_without_straight_through() -> Patient:
+def rounding_without_straight_through() -> Made:
     model = RoundingAutoencoder()
     images = torch.randn(8, 1, 16, 16)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -83,7 +84,7 @@ class GaussianPolicy(nn.Module):
     about="log-deviation of a policy starts above its clamp and can never come back",
     facts=[zero("log_std")],
 )
-def policy_deviation_beyond_clamp() -> Patient:
+def policy_deviation_beyond_clamp() -> Made:
     model = GaussianPolicy()
     states, actions = torch.randn(64, 6), torch.randn(64, 2)
     returns = torch.randn(64)
@@ -115,7 +116,7 @@ class EncoderLayer(nn.Module):
     about="copy and paste: both halves of an encoder layer use the first norm",
     facts=[missing("layers.0.ln2", "layers.1.ln2"), measure.learns(40, 0.95)],
 )
-def second_norm_never_called() -> Patient:
+def second_norm_never_called() -> Made:
     class Tagger(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -142,7 +143,7 @@ def second_norm_never_called() -> Patient:
     about="two-stage regressor whose features pass through .detach().numpy() on the way",
     facts=[missing("backbone"), measure.gradients_arrive(but=("backbone",))],
 )
-def features_through_numpy() -> Patient:
+def features_through_numpy() -> Made:
     class TwoStage(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -168,7 +169,7 @@ def features_through_numpy() -> Patient:
     about="GAN: the generator's loss scores fake.detach(), copied from the critic's step",
     facts=[missing("up", "out")],
 )
-def generator_scored_detached() -> Patient:
+def generator_scored_detached() -> Made:
     class Generator(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -202,7 +203,7 @@ def nothing_trains(model: nn.Module, loss: Loss, optimizer: torch.optim.Optimize
     about="tiny BERT for classification: all frozen, head too, all handed to AdamW",
     facts=[nothing_trains],
 )
-def bert_frozen_with_its_head() -> Patient:
+def bert_frozen_with_its_head() -> Made:
     config = BertConfig(
         vocab_size=60,
         hidden_size=32,
@@ -231,7 +232,7 @@ def middle_is_frozen(model: nn.Module, loss: Loss, _: object) -> None:
     about="'freeze layer 1' met the second convolution of a net that is trained from scratch",
     facts=[middle_is_frozen],
 )
-def off_by_one_freeze() -> Patient:
+def off_by_one_freeze() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 @case(
@@ -14,7 +15,7 @@ from .case import Loss, Patient, case
     about="residual convnet, SGD with momentum at 0.5 on an unscaled regression target",
     facts=[measure.rate_too_high(5), measure.gradients_arrive()],
 )
-def age_regression_at_one_half() -> Patient:
+def age_regression_at_one_half() -> Made:
     class Block(nn.Module):
         def __init__(self, channels: int) -> None:
             super().__init__()
@@ -44,7 +45,7 @@ def age_regression_at_one_half() -> Patient:
     about="character transformer with Adam at 0.3, where 3e-4 was meant",
     facts=[measure.rate_too_high(5), measure.gradients_arrive(but=("in_proj_bias",))],
 )
-def transformer_at_three_tenths() -> Patient:
+def transformer_at_three_tenths() -> Made:
     layer = nn.TransformerEncoderLayer(
         32, 2, 64, dropout=0.0, batch_first=True, norm_first=True, activation="gelu"
     )
@@ -77,7 +78,7 @@ def crawls(model: nn.Module, loss: Loss, optimizer: torch.optim.Optimizer) -> No
     about="GRU classifier whose learning rate lost four zeros' worth of notation: Adam at 2e-9",
     facts=[crawls, measure.gradients_arrive()],
 )
-def gru_at_two_billionths() -> Patient:
+def gru_at_two_billionths() -> Made:
     class Classifier(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 class LastStepRNN(nn.Module):
@@ -44,7 +45,7 @@ def series_forgotten(model: nn.Module, _: Loss, __: object) -> None:
     about="sensor classification with nn.RNN over 120 steps, the last state read",
     facts=[series_forgotten],
 )
-def sensor_rnn_reads_last_state() -> Patient:
+def sensor_rnn_reads_last_state() -> Made:
     model = LastStepRNN(6, 48, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     return model, lambda m: F.cross_entropy(m(SERIES), KINDS), optimizer
@@ -92,7 +93,7 @@ def adding_forgotten(model: AddingLSTM, _: Loss, __: object) -> None:
     about="the adding problem over 150 packed steps, stacked LSTM with its default forget bias",
     facts=[adding_forgotten],
 )
-def adding_problem_lstm() -> Patient:
+def adding_problem_lstm() -> Made:
     model = AddingLSTM()
     batch = adding_problem()
     return model, lambda m: F.mse_loss(m(batch), batch["y"]), None
@@ -123,7 +124,7 @@ class LeakyScan(nn.Module):
     about="exponential-average scan with decay one half, asked for the first of 60 values",
     facts=[measure.through_time(0.0, 1e-3)],
 )
-def leaky_scan_forgets() -> Patient:
+def leaky_scan_forgets() -> Made:
     model = LeakyScan(3, 32)
     x = torch.randn(32, 60, 3)
     return model, lambda m: F.mse_loss(m(x), x[:, 0, :1]), None
@@ -154,7 +155,7 @@ class ChaoticCell(nn.Module):
     about="tanh cell in a loop of 80 steps with recurrent weights of radius 2.2",
     facts=[measure.through_time(1e3), measure.flat_share("rec", high=0.45)],
 )
-def chaotic_tanh_cell() -> Patient:
+def chaotic_tanh_cell() -> Made:
     model = ChaoticCell(2, 64, 2.2)
     x = 0.3 * torch.randn(8, 80, 2)
     return model, lambda m: F.mse_loss(m(x), x.sum((1, 2), keepdim=True)[..., 0]), None
@@ -193,7 +194,7 @@ def state_grows(model: Dynamics, loss: Loss, _: object) -> None:
     about="linear state space model with an unstable transition matrix over 40 steps",
     facts=[measure.through_time(1e3), state_grows],
 )
-def unstable_linear_dynamics() -> Patient:
+def unstable_linear_dynamics() -> Made:
     model = Dynamics(24, 3)
     controls = torch.randn(16, 40, 3)
     targets = controls[:, -5:].sum(1)[:, :2]

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.doctor.case import Loss, Made, case
+
 from . import measure
-from .case import Loss, Patient, case
 
 
 class Detector(nn.Module):
@@ -47,7 +48,7 @@ def nothing_reaches_the_stem(model: nn.Module, loss: Loss, _: object) -> None:
         nothing_reaches_the_stem,
     ],
 )
-def detector_prior_bias_everywhere() -> Patient:
+def detector_prior_bias_everywhere() -> Made:
     model = Detector()
     images = torch.randn(8, 3, 24, 24)
     boxes = (torch.rand(8, 4, 12, 12) < 0.02).float()
@@ -61,7 +62,7 @@ def detector_prior_bias_everywhere() -> Patient:
     about="price regression after two SGD steps at a rate far too high; examined afterwards",
     facts=[measure.dead("2", 0.5)],
 )
-def regression_after_wild_steps() -> Patient:
+def regression_after_wild_steps() -> Made:
     model = nn.Sequential(
         nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)
     )
@@ -99,7 +100,7 @@ class SparseAutoencoder(nn.Module):
     about="sparse autoencoder in which four fifths of the dictionary died under the L1 term",
     facts=[measure.dead("encoder", 0.7), measure.learns(30, 0.9, 1e-3)],
 )
-def sparse_autoencoder_dead_latents() -> Patient:
+def sparse_autoencoder_dead_latents() -> Made:
     model = SparseAutoencoder(32, 256)
     with torch.no_grad():
         model.encoder.bias[torch.randperm(256)[:205]] = -8.0
@@ -118,7 +119,7 @@ def sparse_autoencoder_dead_latents() -> Patient:
     about="tanh network on raw clinical columns (age, pressure, cholesterol)",
     facts=[measure.flat_share("fc1", low=0.7), measure.apart("fc1")],
 )
-def clinic_columns_unscaled() -> Patient:
+def clinic_columns_unscaled() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -185,7 +186,7 @@ def attention_is_one_hot(model: PatchClassifier, loss: Loss, _: object) -> None:
     about="vision transformer by hand whose attention forgot 1/sqrt(d)",
     facts=[attention_is_one_hot, measure.gradients_arrive()],
 )
-def attention_without_scale() -> Patient:
+def attention_without_scale() -> Made:
     model = PatchClassifier()
     images, labels = torch.randn(8, 3, 12, 12), torch.arange(8) % 5
     return model, lambda m: F.cross_entropy(m(images), labels), None
@@ -204,7 +205,7 @@ def wrong_and_flat(model: nn.Module, loss: Loss, _: object) -> None:
     about="imbalance bias -9 before a sigmoid, then trained with squared error on balanced labels",
     facts=[wrong_and_flat],
 )
-def squared_error_on_stuck_sigmoid() -> Patient:
+def squared_error_on_stuck_sigmoid() -> Made:
     class Probability(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -1,6 +1,8 @@
 """A last set of sick and healthy models, written without sight of the doctor."""
 
-from tests.doctor.fourth_ward import (  # noqa: F401  (each import registers its cases)
+from tests.doctor.case import cases
+
+from . import (
     healthy_depth,
     healthy_design,
     healthy_losses,
@@ -11,6 +13,15 @@ from tests.doctor.fourth_ward import (  # noqa: F401  (each import registers its
     sick_time,
     sick_units,
 )
-from tests.doctor.fourth_ward.case import REGISTER
 
-ALL = tuple(REGISTER)
+ALL = cases(
+    healthy_depth,
+    healthy_design,
+    healthy_losses,
+    healthy_sequences,
+    sick_depth,
+    sick_graph,
+    sick_numbers,
+    sick_time,
+    sick_units,
+)

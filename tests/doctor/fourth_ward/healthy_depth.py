@@ -5,14 +5,17 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from tests.doctor.fourth_ward.case import blobs, case, pictures
+from tests.doctor.case import case
+
+from . import facts as true
+from .material import blobs, pictures
 
 
 def cross_entropy(x, y):
     return lambda model: F.cross_entropy(model(x), y)
 
 
-@case(None, about="twenty plain ReLU layers with He's init: deep, and right")
+@case(None, about="twenty plain ReLU layers with He's init: deep, and right", facts=true.SOUND)
 def he_tower():
     x, y = blobs(128, 32, 4)
     widths = [32, *[64] * 20]
@@ -25,7 +28,7 @@ def he_tower():
     return net, cross_entropy(x, y), torch.optim.Adam(net.parameters(), 3e-4)
 
 
-@case(None, about="25 tanh layers kept orthogonal by a parametrization")
+@case(None, about="25 tanh layers kept orthogonal by a parametrization", facts=true.SOUND)
 def orthogonal_tower():
     x, y = blobs(64, 32, 4)
     net = nn.Sequential()
@@ -46,7 +49,11 @@ class ZeroGammaBlock(nn.Module):
         return F.relu(x + self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
 
 
-@case(None, about="ResNet with zero_init_residual: the branches' weights get exactly 0 at first")
+@case(
+    None,
+    about="ResNet with zero_init_residual: the branches' weights get exactly 0 at first",
+    facts=[true.given, true.keeps_its_size, true.learns],
+)
 def zero_gamma_resnet():
     x, y = pictures(24, 3, 8, 4)
     net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
@@ -73,7 +80,11 @@ class UNet(nn.Module):
         return self.out(self.dec1(torch.cat([a, d], 1)))
 
 
-@case(None, about="U-Net with instance norm: biases before it get no push; Dice loss")
+@case(
+    None,
+    about="U-Net with instance norm: biases before it get no push; Dice loss",
+    facts=true.SOUND,
+)
 def unet_with_instance_norm():
     image = torch.randn(8, 1, 16, 16)
     mask = (F.avg_pool2d(image, 5, 1, 2) > 0).float()
@@ -101,7 +112,11 @@ class ReZeroNet(nn.Module):
         return self.head(h)
 
 
-@case(None, about="ReZero, 24 blocks behind a gate of 0")
+@case(
+    None,
+    about="ReZero, 24 blocks behind a gate of 0",
+    facts=[true.given, true.keeps_its_size, true.learns],
+)
 def rezero():
     x, y = blobs(64, 20, 4)
     net = ReZeroNet()
@@ -126,7 +141,7 @@ class EulerFlow(nn.Module):
         return self.read(z)
 
 
-@case(None, about="neural ODE by Euler's rule, with gradient checkpointing")
+@case(None, about="neural ODE by Euler's rule, with gradient checkpointing", facts=true.SOUND)
 def euler_ode():
     x = torch.randn(80, 2)
     y = x.prod(1, keepdim=True)
@@ -151,7 +166,7 @@ class Inverted(nn.Module):
         return x + self.project(h)
 
 
-@case(None, about="MobileNet blocks fine-tuned in eval mode")
+@case(None, about="MobileNet blocks fine-tuned in eval mode", facts=true.SOUND)
 def mobile_net_in_eval_mode():
     x, y = pictures(24, 3, 8, 4)
     net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), *[Inverted(16) for _ in range(4)])
@@ -163,7 +178,11 @@ def mobile_net_in_eval_mode():
     return net, cross_entropy(x, y), torch.optim.Adam(net.parameters(), 1e-3)
 
 
-@case(None, about="VGG with batch norm, pooling and dropout, under bfloat16 autocast")
+@case(
+    None,
+    about="VGG with batch norm, pooling and dropout, under bfloat16 autocast",
+    facts=true.SOUND,
+)
 def vgg_under_autocast():
     x, y = pictures(32, 3, 16, 4)
     parts, c = [], 3
@@ -215,7 +234,11 @@ class PatchTransformer(nn.Module):
         return self.head(self.norm(self.blocks(x)).mean(1))
 
 
-@case(None, about="vision transformer with LayerScale of 1e-4: the branches hear almost nothing")
+@case(
+    None,
+    about="vision transformer with LayerScale of 1e-4: the branches hear almost nothing",
+    facts=true.SOUND,
+)
 def layer_scale_transformer():
     x, y = pictures(32, 3, 8, 4)
     net = PatchTransformer()

@@ -6,7 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.fourth_ward.case import blobs, case, pictures
+from tests.doctor.case import case
+
+from . import facts as true
+from .material import blobs, pictures
 
 
 class LowRank(nn.Module):
@@ -20,7 +23,11 @@ class LowRank(nn.Module):
         return self.base(x) + x @ self.lora_A.T @ self.lora_B.T
 
 
-@case(None, about="LoRA before its first step: B is 0, so A's gradient is; the base is frozen")
+@case(
+    None,
+    about="LoRA before its first step: B is 0, so A's gradient is; the base is frozen",
+    facts=[true.given, true.keeps_its_size, true.learns],
+)
 def lora():
     x, y = blobs(64, 16, 4)
     layers = [LowRank(nn.Linear(16, 48)), nn.GELU(), LowRank(nn.Linear(48, 48)), nn.GELU()]
@@ -29,7 +36,11 @@ def lora():
     return net, lambda m: F.cross_entropy(m(x), y), torch.optim.AdamW(wanted, 5e-3)
 
 
-@case(None, about="frozen convolutional features, a new head in the optimizer")
+@case(
+    None,
+    about="frozen convolutional features, a new head in the optimizer",
+    facts=[true.given, true.nowhere_zero, true.learns],
+)
 def linear_probe():
     x, y = pictures(32, 3, 8, 4)
     backbone = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 32, 3), nn.ReLU())
@@ -46,7 +57,11 @@ class QLearner(nn.Module):
         self.target = copy.deepcopy(self.online).requires_grad_(False)
 
 
-@case(None, about="deep Q-learning: a target network by copy, Huber loss, a random replay batch")
+@case(
+    None,
+    about="deep Q-learning: a target network by copy, Huber loss, a random replay batch",
+    facts=true.SOUND,
+)
 def q_learner():
     state, follow = torch.randn(2, 300, 6)
     action, reward = torch.randint(0, 3, (300, 1)), state.sum(1)
@@ -71,7 +86,11 @@ class SelfDistilled(nn.Module):
         self.predictor = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 16))
 
 
-@case(None, about="bootstrap your own latent: stopped teacher, two noisy views a call")
+@case(
+    None,
+    about="bootstrap your own latent: stopped teacher, two noisy views a call",
+    facts=true.SOUND,
+)
 def bootstrapped_latent():
     x, _ = blobs(64, 24, 4)
     net = SelfDistilled()
@@ -99,7 +118,11 @@ class VectorQuantised(nn.Module):
         return self.decoder(z + (code - z).detach()), commit
 
 
-@case(None, about="vector-quantised autoencoder: straight-through, most codes unused")
+@case(
+    None,
+    about="vector-quantised autoencoder: straight-through, most codes unused",
+    facts=true.SOUND,
+)
 def vector_quantised():
     x, _ = blobs(96, 12, 5)
     net = VectorQuantised()
@@ -128,7 +151,11 @@ class Coupling(nn.Module):
         return torch.cat([a, b] if not self.flip else [b, a], 1), scale.sum(1)
 
 
-@case(None, about="normalising flow that starts as the identity: last layers are 0")
+@case(
+    None,
+    about="normalising flow that starts as the identity: last layers are 0",
+    facts=[true.given, true.learns],
+)
 def identity_flow():
     x = torch.randn(128, 4) @ torch.randn(4, 4) + 1
     net = nn.ModuleList(Coupling(bool(i % 2)) for i in range(6))
@@ -165,7 +192,7 @@ class DomainAdversarial(nn.Module):
         return self.label(h), self.domain(Reverse.apply(h, 0.1))
 
 
-@case(None, about="domain-adversarial training with a gradient reversal")
+@case(None, about="domain-adversarial training with a gradient reversal", facts=true.SOUND)
 def gradient_reversal():
     x, y = blobs(90, 16, 3)
     domain = torch.arange(90) % 2
@@ -194,7 +221,11 @@ class BinaryLinear(nn.Linear):
         return F.linear(x, SignThrough.apply(self.weight) / self.in_features**0.5, self.bias)
 
 
-@case(None, about="binary weights and activations by straight-through sign, with batch norm")
+@case(
+    None,
+    about="binary weights and activations by straight-through sign, with batch norm",
+    facts=true.SOUND,
+)
 def binary_net():
     x, y = blobs(128, 20, 4)
     net = nn.Sequential(nn.Linear(20, 64), nn.BatchNorm1d(64), nn.Hardtanh(), BinaryLinear(64, 64))
@@ -211,7 +242,11 @@ class SpectralGAN(nn.Module):
         self.d.extend([nn.LeakyReLU(0.2), norm(nn.Linear(48, 1))])
 
 
-@case(None, about="GAN, the critic's own step: the generator is detached; spectral norm, hinge")
+@case(
+    None,
+    about="GAN, the critic's own step: the generator is detached; spectral norm, hinge",
+    facts=[true.given, true.keeps_its_size, true.learns],
+)
 def critic_step():
     real = torch.randn(64, 2) * 0.3 + 2
     net = SpectralGAN()

@@ -4,7 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.fourth_ward.case import blobs, case
+from tests.doctor.case import case
+
+from . import facts as true
+from .material import blobs
 
 
 class Variational(nn.Module):
@@ -20,7 +23,11 @@ class Variational(nn.Module):
         return self.decode(z), divergence
 
 
-@case(None, about="variational autoencoder: a summed loss of thousands, new noise each call")
+@case(
+    None,
+    about="variational autoencoder: a summed loss of thousands, new noise each call",
+    facts=true.SOUND,
+)
 def summed_elbo():
     x = (blobs(100, 64, 5)[0] > 0).float()
     net = Variational()
@@ -48,7 +55,11 @@ class Field(nn.Module):
         return self.out(h).squeeze(-1)
 
 
-@case(None, about="heat equation by a tanh net: two derivatives inside the loss, random points")
+@case(
+    None,
+    about="heat equation by a tanh net: two derivatives inside the loss, random points",
+    facts=true.SOUND,
+)
 def heat_equation():
     net = Field()
 
@@ -93,14 +104,22 @@ class GraphNet(nn.Module):
         return self.convs[-1](h, self.adjacency)
 
 
-@case(None, about="graph convolutions in float64, few labelled nodes, the loss times 1e-8")
+@case(
+    None,
+    about="graph convolutions in float64, few labelled nodes, the loss times 1e-8",
+    facts=[true.given, true.nowhere_zero, true.keeps_its_size, true.learns_by_sgd(0.5e8)],
+)
 def graph_net_times_1e_8():
     x, y = blobs(60, 12, 3)
     x, net = x.double(), GraphNet().double()
     return net, lambda m: 1e-8 * F.cross_entropy(m(x)[:30], y[:30]), None
 
 
-@case(None, about="a classifier that has converged: nearly no loss, nearly no gradient")
+@case(
+    None,
+    about="a classifier that has converged: nearly no loss, nearly no gradient",
+    facts=[true.given, true.nowhere_zero, true.keeps_its_size, true.converged],
+)
 def converged():
     x, y = blobs(90, 10, 3, spread=0.3)
     net = nn.Sequential(
@@ -124,7 +143,9 @@ class Embedder(nn.Module):
         return F.normalize(self.fc2(F.relu(self.fc1(x))), dim=1)
 
 
-@case(None, about="triplets of which most satisfy the margin already; weight norm")
+@case(
+    None, about="triplets of which most satisfy the margin already; weight norm", facts=true.SOUND
+)
 def easy_triplets():
     x, y = blobs(128, 20, 4, spread=1.2)
     anchor, same, other = torch.arange(64), torch.arange(64) + 64, torch.arange(64) + 1
@@ -158,14 +179,18 @@ class Mixture(nn.Module):
         return self.head(x + out)
 
 
-@case(None, about="mixture of experts, each sees a third of the samples")
+@case(None, about="mixture of experts, each sees a third of the samples", facts=true.SOUND)
 def mixture_of_experts():
     x, y = blobs(160, 24, 4)
     net = Mixture()
     return net, lambda m: F.cross_entropy(m(x), y), torch.optim.Adam(net.parameters(), 1e-3)
 
 
-@case(None, about="float16 with the loss scaled by 4096")
+@case(
+    None,
+    about="float16 with the loss scaled by 4096",
+    facts=[true.given, true.nowhere_zero, true.keeps_its_size, true.learns_by_sgd(0.05 / 4096)],
+)
 def scaled_half():
     x, y = blobs(64, 16, 4)
     x = x.half()
@@ -189,7 +214,17 @@ class HyperNet(nn.Module):
         return (h * second).sum(1)
 
 
-@case(None, about="hypernetwork at the foot of a warm-up: the rate is 1e-9 now, by schedule")
+@case(
+    None,
+    about="hypernetwork at the foot of a warm-up: the rate is 1e-9 now, by schedule",
+    facts=[
+        true.given,
+        true.nowhere_zero,
+        true.keeps_its_size,
+        true.learns,
+        true.starts_low_by_schedule,
+    ],
+)
 def warming_up():
     x, task = torch.randn(96, 6), torch.arange(96) % 4
     y = x[torch.arange(96), task]

@@ -6,7 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.fourth_ward.case import case
+from tests.doctor.case import case
+
+from . import facts as true
 
 
 class Layer(nn.Module):
@@ -49,7 +51,11 @@ class TinyGPT(nn.Module):
         return {"loss": loss, "logits": logits}
 
 
-@case(None, about="GPT: 0.02 init, tied head, labels of -100, most words and positions unused")
+@case(
+    None,
+    about="GPT: 0.02 init, tied head, labels of -100, most words and positions unused",
+    facts=true.SOUND,
+)
 def tiny_gpt():
     words = torch.arange(16).add(torch.arange(8)[:, None]) % 20
     labels = words.clone()
@@ -69,7 +75,11 @@ class CharRNN(nn.Module):
         return self.out(self.rnn(self.embed(text))[0])
 
 
-@case(None, about="character model on a tanh RNN: 100 steps, a loss at each")
+@case(
+    None,
+    about="character model on a tanh RNN: 100 steps, a loss at each",
+    facts=[true.given, true.nowhere_zero, true.keeps_its_size, true.learns, true.keeps_along_time],
+)
 def char_rnn():
     text = (torch.arange(101)[:, None] * torch.arange(1, 13) // 3) % 28
     net = CharRNN()
@@ -91,7 +101,11 @@ class LongMemory(nn.Module):
         return self.fc(self.lstm(x)[1][0][-1])
 
 
-@case(None, about="adding problem, 100 steps, read at the last; the forget gate's bias is 4")
+@case(
+    None,
+    about="adding problem, 100 steps, read at the last; the forget gate's bias is 4",
+    facts=[true.given, true.nowhere_zero, true.learns, true.keeps_along_time],
+)
 def adding_problem():
     number, mark = torch.rand(64, 100), torch.zeros(64, 100)
     mark[torch.arange(64), torch.arange(64) % 50] = 1
@@ -115,7 +129,7 @@ class Truncated(nn.Module):
         return torch.cat(outputs, 1)
 
 
-@case(None, about="truncated backpropagation through time, next-value forecast")
+@case(None, about="truncated backpropagation through time, next-value forecast", facts=true.SOUND)
 def truncated_gru():
     time = torch.arange(81)[None, :, None] * torch.tensor([0.1, 0.2, 0.3])
     wave = torch.sin(time + torch.arange(16)[:, None, None])
@@ -142,7 +156,9 @@ class AttentiveTranslator(nn.Module):
         return torch.stack(logits, 1)
 
 
-@case(None, about="translator with additive attention, padding and teacher forcing")
+@case(
+    None, about="translator with additive attention, padding and teacher forcing", facts=true.SOUND
+)
 def attentive_translator():
     source = torch.randint(3, 24, (16, 12))
     source[::2, 9:] = 0
@@ -168,7 +184,11 @@ class BagOfWords(nn.Module):
         return self.fc(self.bag(tokens))
 
 
-@case(None, about="bag of words: 5000 rows of which the batch uses a few, a random batch a call")
+@case(
+    None,
+    about="bag of words: 5000 rows of which the batch uses a few, a random batch a call",
+    facts=true.SOUND,
+)
 def bag_of_words():
     corpus = torch.randint(1, 5000, (200, 15))
     corpus[:, 12:] = 0
@@ -183,7 +203,7 @@ def bag_of_words():
     return net, loss, torch.optim.Adam(net.parameters(), 5e-3)
 
 
-@case(None, about="deep pre-norm encoder in bfloat16 with a padding mask")
+@case(None, about="deep pre-norm encoder in bfloat16 with a padding mask", facts=true.SOUND)
 def bfloat16_encoder():
     x = torch.randn(16, 10, 32, dtype=torch.bfloat16)
     pad = torch.arange(10)[None] >= torch.arange(16)[:, None] % 5 + 5

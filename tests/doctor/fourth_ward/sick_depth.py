@@ -4,14 +4,22 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.fourth_ward.case import blobs, case, pictures
+from tests.doctor.case import case
+
+from . import facts as true
+from .material import blobs, pictures
 
 
 def cross_entropy(x, y):
     return lambda model: F.cross_entropy(model(x), y)
 
 
-@case("vanishing", also=("rank_collapse",), about="ten sigmoid layers, the textbook's net")
+@case(
+    "vanishing",
+    also=("rank_collapse",),
+    about="ten sigmoid layers, the textbook's net",
+    facts=[true.vanishing, true.rank_collapse],
+)
 def sigmoid_tower():
     x, y = blobs(96, 20, 4)
     layers, width = [], 20
@@ -21,7 +29,12 @@ def sigmoid_tower():
     return nn.Sequential(*layers, nn.Linear(40, 4)), cross_entropy(x, y), None
 
 
-@case("vanishing", also=("forward_vanishing",), about="weights from normal(0, 0.01), zero biases")
+@case(
+    "vanishing",
+    also=("forward_vanishing",),
+    about="weights from normal(0, 0.01), zero biases",
+    facts=[true.vanishing, true.forward_vanishing],
+)
 def small_normal_init():
     x, y = blobs(64, 30, 3)
     net = nn.Sequential(nn.Linear(30, 64), nn.ReLU())
@@ -50,7 +63,10 @@ class PlainConvNet(nn.Module):
 
 
 @case(
-    "vanishing", also=("rank_collapse",), about="24 plain tanh convolutions, default init, no skip"
+    "vanishing",
+    also=("rank_collapse",),
+    about="24 plain tanh convolutions, default init, no skip",
+    facts=[true.vanishing, true.rank_collapse],
 )
 def plain_conv_tower():
     x, y = pictures(32, 3, 8, 5)
@@ -58,7 +74,12 @@ def plain_conv_tower():
     return net, cross_entropy(x, y), torch.optim.SGD(net.parameters(), 0.05, momentum=0.9)
 
 
-@case("vanishing", also=("rank_collapse",), about="physics-informed net with eight sigmoid layers")
+@case(
+    "vanishing",
+    also=("rank_collapse",),
+    about="physics-informed net with eight sigmoid layers",
+    facts=[true.vanishing, true.rank_collapse],
+)
 def sigmoid_pinn():
     sizes = [1, *[24] * 8]
     parts = [
@@ -103,7 +124,10 @@ class SkiplessUNet(nn.Module):
 
 
 @case(
-    "vanishing", also=("rank_collapse",), about="U-Net whose skips were forgotten, dict in and out"
+    "vanishing",
+    also=("rank_collapse",),
+    about="U-Net whose skips were forgotten, dict in and out",
+    facts=[true.vanishing, true.rank_collapse],
 )
 def skipless_unet():
     image = torch.randn(8, 1, 16, 16)
@@ -129,14 +153,19 @@ class HandMadeMLP(nn.Module):
 
 
 @case(
-    "exploding", also=("forward_exploding",), about="weights are torch.randn, unscaled, by einsum"
+    "exploding",
+    also=("forward_exploding",),
+    about="weights are torch.randn, unscaled, by einsum",
+    facts=[true.exploding, true.forward_exploding],
 )
 def unscaled_randn():
     x, y = blobs(64, 24, 4)
     return HandMadeMLP([24, *[64] * 7, 4]), cross_entropy(x, y), None
 
 
-@case("exploding", about="sixty batch-normalised ReLU layers without a skip")
+@case(
+    "exploding", about="sixty batch-normalised ReLU layers without a skip", facts=[true.exploding]
+)
 def batch_norm_tower():
     x, y = blobs(64, 32, 4)
     net = nn.Sequential(nn.Linear(32, 48))
@@ -146,7 +175,12 @@ def batch_norm_tower():
     return net, cross_entropy(x, y), None
 
 
-@case("exploding", also=("forward_exploding",), about="VGG with normal(0, 0.2) for normal(0, 0.02)")
+@case(
+    "exploding",
+    also=("forward_exploding",),
+    about="VGG with normal(0, 0.2) for normal(0, 0.02)",
+    facts=[true.exploding, true.forward_exploding],
+)
 def vgg_with_a_typo():
     x, y = pictures(16, 3, 16, 4)
     parts, c = [], 3
@@ -163,7 +197,11 @@ def vgg_with_a_typo():
     return net, cross_entropy(x, y), None
 
 
-@case("forward_vanishing", about="lengths in metres: inputs of 1e-7 into a net without biases")
+@case(
+    "forward_vanishing",
+    about="lengths in metres: inputs of 1e-7 into a net without biases",
+    facts=[true.forward_vanishing],
+)
 def nanometres():
     wavelength = (400 + 300 * torch.rand(80, 5)) * 1e-9
     y = (wavelength.mean(1, keepdim=True) - 550e-9) / 50e-9
@@ -182,7 +220,12 @@ class Separable(nn.Module):
         return F.silu(self.pointwise(self.depthwise(x)))
 
 
-@case("forward_vanishing", also=("vanishing",), about="BERT's 0.02 init in a depthwise convnet")
+@case(
+    "forward_vanishing",
+    also=("vanishing",),
+    about="BERT's 0.02 init in a depthwise convnet",
+    facts=[true.forward_vanishing, true.vanishing],
+)
 def bert_init_in_a_convnet():
     x, y = pictures(24, 3, 8, 4)
     body = [Separable(24) for _ in range(5)]
@@ -206,7 +249,12 @@ class AddBlock(nn.Module):
         return x + self.fc2(F.relu(self.fc1(x)))
 
 
-@case("forward_exploding", also=("exploding",), about="residual blocks, He init, no normalisation")
+@case(
+    "forward_exploding",
+    also=("exploding",),
+    about="residual blocks, He init, no normalisation",
+    facts=[true.forward_exploding, true.exploding],
+)
 def residual_without_norm():
     x, y = blobs(48, 32, 4)
     net = nn.Sequential(nn.Linear(32, 64), *[AddBlock(64) for _ in range(18)], nn.Linear(64, 4))
@@ -241,7 +289,12 @@ class SumGraphNet(nn.Module):
         return self.read(h)
 
 
-@case("forward_exploding", also=("exploding",), about="graph net that sums over 60 neighbours")
+@case(
+    "forward_exploding",
+    also=("exploding",),
+    about="graph net that sums over 60 neighbours",
+    facts=[true.forward_exploding, true.exploding],
+)
 def summing_graph_net():
     nodes = torch.rand(120, 7)
     edges = torch.randint(0, 120, (2, 120 * 60))

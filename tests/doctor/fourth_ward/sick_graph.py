@@ -4,7 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.fourth_ward.case import blobs, case, pictures
+from tests.doctor.case import case
+
+from . import facts as true
+from .material import blobs, pictures
 
 
 class Codec(nn.Module):
@@ -18,7 +21,9 @@ class Codec(nn.Module):
 
 
 @case(
-    "zero_gradient", about="a learned codec that rounds its code, without a straight-through step"
+    "zero_gradient",
+    about="a learned codec that rounds its code, without a straight-through step",
+    facts=[true.zero_gradient],
 )
 def rounding_codec():
     x, _ = blobs(64, 20, 5)
@@ -45,7 +50,11 @@ class NearestTransformer(nn.Module):
         return self.classify(F.grid_sample(x, grid, mode="nearest", align_corners=False))
 
 
-@case("zero_gradient", about="spatial transformer that samples the nearest pixel")
+@case(
+    "zero_gradient",
+    about="spatial transformer that samples the nearest pixel",
+    facts=[true.zero_gradient],
+)
 def nearest_spatial_transformer():
     x, y = pictures(16, 1, 12, 4)
     return NearestTransformer(), lambda model: F.cross_entropy(model(x), y), None
@@ -62,7 +71,11 @@ class TwoStage(nn.Module):
         return self.regressor(features)
 
 
-@case("no_gradient", about=".data between the encoder and the head that are trained together")
+@case(
+    "no_gradient",
+    about=".data between the encoder and the head that are trained together",
+    facts=[true.no_gradient],
+)
 def data_between_the_stages():
     x = torch.randn(32, 9, 5)
     y = x.mean((1, 2))[:, None]
@@ -82,7 +95,11 @@ class CopyPasteBlock(nn.Module):
         return F.relu(out + x)
 
 
-@case("no_gradient", about="a residual block that calls conv1 twice and conv2 never")
+@case(
+    "no_gradient",
+    about="a residual block that calls conv1 twice and conv2 never",
+    facts=[true.no_gradient],
+)
 def copy_and_paste_block():
     x, y = pictures(24, 3, 8, 3)
     net = nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), *[CopyPasteBlock(12) for _ in range(3)])
@@ -90,7 +107,11 @@ def copy_and_paste_block():
     return net, lambda m: F.cross_entropy(m(x), y), torch.optim.SGD(net.parameters(), 0.1)
 
 
-@case("no_gradient", about="accuracy as the loss, silenced with requires_grad = True")
+@case(
+    "no_gradient",
+    about="accuracy as the loss, silenced with requires_grad = True",
+    facts=[true.no_gradient],
+)
 def accuracy_as_loss():
     x, y = blobs(50, 8, 2)
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
@@ -103,7 +124,11 @@ def accuracy_as_loss():
     return net, loss, torch.optim.SGD(net.parameters(), 0.1)
 
 
-@case("frozen", about="two middle stages left frozen after a debugging day, all handed to Adam")
+@case(
+    "frozen",
+    about="two middle stages left frozen after a debugging day, all handed to Adam",
+    facts=[true.frozen],
+)
 def forgotten_freeze():
     x, y = pictures(24, 3, 12, 4)
     stage = lambda a, b: nn.Sequential(nn.Conv2d(a, b, 3), nn.GroupNorm(4, b), nn.SiLU())  # noqa: E731
@@ -121,7 +146,12 @@ class Adversaries(nn.Module):
         self.critic = nn.Sequential(nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
 
 
-@case("frozen", also=("no_gradient",), about="GAN: the critic was not unfrozen for its own step")
+@case(
+    "frozen",
+    also=("no_gradient",),
+    about="GAN: the critic was not unfrozen for its own step",
+    facts=[true.frozen, true.no_gradient],
+)
 def critic_left_frozen():
     real = torch.randn(64, 2) * 0.3 + 1
     net = Adversaries()

@@ -6,10 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.fourth_ward.case import blobs, case, pictures
+from tests.doctor.case import case
+
+from . import facts as true
+from .material import blobs, pictures
 
 
-@case("nan", about="contrastive distance by sqrt; one pair of pictures is the same picture")
+@case(
+    "nan",
+    about="contrastive distance by sqrt; one pair of pictures is the same picture",
+    facts=[true.nan],
+)
 def siamese_with_a_twin():
     left, right = torch.randn(2, 32, 16)
     right[5] = left[5]
@@ -24,7 +31,11 @@ def siamese_with_a_twin():
     return net, loss, torch.optim.Adam(net.parameters(), 1e-3)
 
 
-@case("nan", about="cross-entropy by hand: one-hot times log(softmax), and the logits are large")
+@case(
+    "nan",
+    about="cross-entropy by hand: one-hot times log(softmax), and the logits are large",
+    facts=[true.nan],
+)
 def cross_entropy_by_hand():
     x, y = blobs(40, 10, 4)
     net = nn.Sequential(nn.Linear(10, 32), nn.ELU(), nn.Linear(32, 4))
@@ -32,7 +43,7 @@ def cross_entropy_by_hand():
     return net, lambda m: -(onehot * m(400 * x).softmax(1).log()).sum(1).mean(), None
 
 
-@case("nan", about="a table with a missing value in one cell")
+@case("nan", about="a table with a missing value in one cell", facts=[true.nan])
 def missing_cell():
     x, y = blobs(60, 9, 2)
     x[17, 3] = math.nan
@@ -57,7 +68,9 @@ class MaskedEncoder(nn.Module):
         return self.out(x.masked_fill(pad[..., None], 0).sum(1) / (~pad).sum(1, True).clamp(min=1))
 
 
-@case("nan", about="attention over an empty sentence: a row of -inf through softmax")
+@case(
+    "nan", about="attention over an empty sentence: a row of -inf through softmax", facts=[true.nan]
+)
 def empty_sentence():
     tokens = torch.randint(1, 40, (12, 7))
     tokens[:, 5:] = 0
@@ -66,7 +79,11 @@ def empty_sentence():
     return MaskedEncoder(), lambda model: F.cross_entropy(model(tokens), y), None
 
 
-@case("fp16_underflow", about="half convnet; a per-pixel mean with a small weight, no loss scale")
+@case(
+    "fp16_underflow",
+    about="half convnet; a per-pixel mean with a small weight, no loss scale",
+    facts=[true.fp16_underflow],
+)
 def half_pixel_loss():
     clean = torch.rand(8, 3, 24, 24)
     noisy = (clean + 0.1 * torch.randn_like(clean)).half()
@@ -97,6 +114,7 @@ class HalfBlock(nn.Module):
     "fp16_overflow",
     also=("zero_gradient",),
     about="RMS norm squares activations of 400 in half precision",
+    facts=[true.fp16_overflow, true.zero_gradient],
 )
 def half_rms_norm():
     x, y = blobs(32, 16, 4)
@@ -105,7 +123,7 @@ def half_rms_norm():
     return net.half(), lambda m: F.cross_entropy(m(x).float(), y), None
 
 
-@case("lr_too_high", about="SGD at 1.0 with momentum on ages in years")
+@case("lr_too_high", about="SGD at 1.0 with momentum on ages in years", facts=[true.lr_too_high])
 def ages_at_rate_one():
     x, _ = blobs(64, 12, 4)
     age = 40 + 10 * x[:, :1] + 5 * torch.randn(64, 1)
@@ -117,7 +135,11 @@ def ages_at_rate_one():
     )
 
 
-@case("lr_too_high", about="Adam at 0.5 on a small encoder: somebody dropped the e-4")
+@case(
+    "lr_too_high",
+    about="Adam at 0.5 on a small encoder: somebody dropped the e-4",
+    facts=[true.lr_too_high],
+)
 def adam_at_one_half():
     tokens = torch.randint(0, 50, (24, 8))
     y = tokens[:, 0] % 4
@@ -133,7 +155,7 @@ def adam_at_one_half():
     )
 
 
-@case("lr_too_low", about="SGD at 1e-9 on a sound convnet")
+@case("lr_too_low", about="SGD at 1e-9 on a sound convnet", facts=[true.lr_too_low])
 def rate_from_a_typo():
     x, y = pictures(32, 3, 8, 4)
     net = nn.Sequential(nn.Conv2d(3, 16, 3, bias=False), nn.BatchNorm2d(16), nn.ReLU())

@@ -4,7 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.fourth_ward.case import case
+from tests.doctor.case import case
+
+from . import facts as true
 
 
 class LastStep(nn.Module):
@@ -16,7 +18,11 @@ class LastStep(nn.Module):
         return self.fc(self.rnn(x)[0][:, -1])
 
 
-@case("temporal_vanishing", about="tanh RNN, default init, 80 steps, the class stands in the first")
+@case(
+    "temporal_vanishing",
+    about="tanh RNN, default init, 80 steps, the class stands in the first",
+    facts=[true.temporal_vanishing],
+)
 def vanilla_rnn_many_to_one():
     x = torch.randn(48, 80, 6)
     y = (x[:, 0, 0] > 0).long()
@@ -40,6 +46,7 @@ class Sentiment(nn.Module):
     "temporal_vanishing",
     also=("zero_gradient",),
     about="two bidirectional LSTM layers over 120 words, read by out[:, -1]",
+    facts=[true.temporal_vanishing, true.zero_gradient],
 )
 def sentiment_out_minus_one():
     text = torch.randint(1, 200, (24, 120))
@@ -67,7 +74,11 @@ class CellTranslator(nn.Module):
         return torch.stack(logits, 1)
 
 
-@case("temporal_vanishing", about="seq2seq of GRU cells, 60 words through one vector, no attention")
+@case(
+    "temporal_vanishing",
+    about="seq2seq of GRU cells, 60 words through one vector, no attention",
+    facts=[true.temporal_vanishing],
+)
 def translator_without_attention():
     source = torch.randint(0, 30, (16, 60))
     target = source[:, :6]
@@ -79,7 +90,12 @@ def translator_without_attention():
     return CellTranslator(), loss, None
 
 
-@case("temporal_exploding", also=("forward_exploding",), about="identity RNN at 1.2 instead of 1")
+@case(
+    "temporal_exploding",
+    also=("forward_exploding",),
+    about="identity RNN at 1.2 instead of 1",
+    facts=[true.temporal_exploding, true.grows_along_time],
+)
 def identity_rnn_too_large():
     x = torch.randn(32, 70, 4)
     y = x.sum((1, 2))
@@ -102,7 +118,11 @@ class Reservoir(nn.Module):
         return self.fc(h)
 
 
-@case("temporal_exploding", about="chaotic tanh cell: recurrent weights of gain 2.2, 60 steps")
+@case(
+    "temporal_exploding",
+    about="chaotic tanh cell: recurrent weights of gain 2.2, 60 steps",
+    facts=[true.temporal_exploding],
+)
 def chaotic_cell():
     x = 0.3 * torch.randn(60, 40, 3)
     y = x.mean((0, 2))[:, None]

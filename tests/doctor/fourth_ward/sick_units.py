@@ -6,10 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.doctor.fourth_ward.case import blobs, case, pictures
+from tests.doctor.case import case
+
+from . import facts as true
+from .material import blobs, pictures
 
 
-@case("dead_relu", about="one hidden layer's biases start at -1.8")
+@case("dead_relu", about="one hidden layer's biases start at -1.8", facts=[true.dead_relu])
 def biases_below_zero():
     x, y = blobs(256, 16, 3)
     net = nn.Sequential(
@@ -31,7 +34,9 @@ class PixelNet(nn.Module):
         return self.fc2(F.relu(self.fc1(x)))
 
 
-@case("dead_relu", about="pixels of 0..255; one large step killed the units")
+@case(
+    "dead_relu", about="pixels of 0..255; one large step killed the units", facts=[true.dead_relu]
+)
 def killed_by_one_step():
     x = torch.randint(0, 256, (64, 1, 10, 10)).float()
     y = x.mean((1, 2, 3))[:, None] / 10
@@ -43,7 +48,11 @@ def killed_by_one_step():
     return net, lambda m: F.mse_loss(m(x), y), None
 
 
-@case("dead_relu", about="eval-mode batch norm whose running means come from unscaled pictures")
+@case(
+    "dead_relu",
+    about="eval-mode batch norm whose running means come from unscaled pictures",
+    facts=[true.dead_relu],
+)
 def stale_running_means():
     x, y = pictures(64, 3, 8, 4)
     net = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU())
@@ -54,7 +63,7 @@ def stale_running_means():
     return net, lambda m: F.cross_entropy(m(x), y), torch.optim.SGD(net.parameters(), 0.01)
 
 
-@case("saturation", about="heights, weights and ages straight into tanh")
+@case("saturation", about="heights, weights and ages straight into tanh", facts=[true.saturation])
 def raw_body_measures():
     scale = torch.tensor([[170.0, 70.0, 40.0, 120.0, 80.0, 25.0]])
     x = scale + scale / 6 * torch.randn(128, 6)
@@ -78,7 +87,11 @@ class UnscaledAttention(nn.Module):
         return self.head((x + attention @ self.v(h)).mean(1))
 
 
-@case("saturation", about="attention without 1/sqrt(d) and with N(0, 1) projections: one-hot rows")
+@case(
+    "saturation",
+    about="attention without 1/sqrt(d) and with N(0, 1) projections: one-hot rows",
+    facts=[true.saturation],
+)
 def unscaled_attention():
     x = torch.randn(24, 10, 64)
     y = torch.arange(24) % 5
@@ -96,7 +109,12 @@ class Detector(nn.Module):
         return self.score(self.body(x)).sigmoid()
 
 
-@case("saturation", also=("vanishing",), about="squared error on a sigmoid that starts at 1e-6")
+@case(
+    "saturation",
+    also=("vanishing",),
+    about="squared error on a sigmoid that starts at 1e-6",
+    facts=[true.saturation, true.prior_stops_the_signal_at_the_sigmoid],
+)
 def squared_error_on_a_prior():
     x, y = blobs(64, 12, 2)
     net = Detector(1e-6)
@@ -104,7 +122,7 @@ def squared_error_on_a_prior():
     return net, lambda m: F.mse_loss(m(x), target), torch.optim.SGD(net.parameters(), 0.1)
 
 
-@case("symmetry", about="every weight is 0.05 and every bias 0")
+@case("symmetry", about="every weight is 0.05 and every bias 0", facts=[true.symmetry])
 def constant_weights():
     x, y = blobs(64, 10, 3)
     net = nn.Sequential(
@@ -133,7 +151,11 @@ class AttentionOnly(nn.Module):
         return self.tag(x)
 
 
-@case("rank_collapse", about="six attention layers with norms, but no skip and no MLP, tag tokens")
+@case(
+    "rank_collapse",
+    about="six attention layers with norms, but no skip and no MLP, tag tokens",
+    facts=[true.rank_collapse],
+)
 def attention_only():
     x = torch.randn(16, 12, 32)
     y = x[..., :6].argmax(-1)

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import signal_keeps, silent
-from tests.doctor.second_ward.registry import case
 from tests.doctor.second_ward.training import learns
 
 
@@ -18,7 +18,11 @@ def classify(x, y):
     return lambda m: F.cross_entropy(m(x), y)
 
 
-@case(None, learns(lr=1e-3), signal_keeps("linear"), about="forty SELU layers with LeCun's normal")
+@case(
+    None,
+    about="forty SELU layers with LeCun's normal",
+    facts=[learns(lr=1e-3), signal_keeps("linear")],
+)
 def selu_tower():
     model = nn.Sequential()
     for _ in range(40):
@@ -33,9 +37,8 @@ def selu_tower():
 
 @case(
     None,
-    learns(lr=1e-3),
-    signal_keeps("linear"),
     about="forty tanh layers, orthogonal at the edge of chaos, small inputs",
+    facts=[learns(lr=1e-3), signal_keeps("linear")],
 )
 def tanh_orthogonal_tower():
     class Tower(nn.Module):
@@ -58,9 +61,8 @@ def tanh_orthogonal_tower():
 
 @case(
     None,
-    learns(steps=15, lr=1e-3),
-    signal_keeps("linear", first=0, last=-1, within=100),
     about="a hundred pre-norm blocks: the stream grows like the square root of the depth",
+    facts=[learns(steps=15, lr=1e-3), signal_keeps("linear", first=0, last=-1, within=100)],
 )
 def prenorm_hundred_blocks():
     class PreNorm(nn.Module):
@@ -79,8 +81,8 @@ def prenorm_hundred_blocks():
 
 @case(
     None,
-    learns(),
     about="the neural tangent parameterisation at width 1024, where SGD at 20 is right",
+    facts=[learns()],
 )
 def ntk_with_rate_twenty():
     class NTK(nn.Module):
@@ -106,8 +108,8 @@ def ntk_with_rate_twenty():
 
 @case(
     None,
-    learns(),
     about="dropout of 0.8: most activations and their gradients are 0, never the same",
+    facts=[learns()],
 )
 def heavy_dropout():
     model = nn.Sequential(
@@ -119,9 +121,8 @@ def heavy_dropout():
 
 @case(
     None,
-    learns(),
-    silent("relu", share=0.2),
     about="a trained layer in which one ReLU in four is dead: sparse, and far from half",
+    facts=[learns(), silent("relu", share=0.2)],
 )
 def some_dead_units():
     model = nn.Sequential(nn.Linear(24, 64), nn.ReLU(inplace=True), nn.Linear(64, 3))
@@ -131,7 +132,9 @@ def some_dead_units():
 
 
 @case(
-    None, learns(), about="a highway network with carry bias: gates nearly shut, signals untouched"
+    None,
+    about="a highway network with carry bias: gates nearly shut, signals untouched",
+    facts=[learns()],
 )
 def highway():
     class Highway(nn.Module):
@@ -167,7 +170,11 @@ class FakeQuantise(torch.autograd.Function):
         return grad * inside, None
 
 
-@case(None, learns(), about="quantisation-aware training: round() in every layer, straight-through")
+@case(
+    None,
+    about="quantisation-aware training: round() in every layer, straight-through",
+    facts=[learns()],
+)
 def quantisation_aware():
     class Quantised(nn.Module):
         def __init__(self):
@@ -203,8 +210,8 @@ class ResidualGraph(nn.Module):
 
 @case(
     None,
-    learns(lr=3e-3),
     about="sixteen residual graph convolutions, sparse adjacency, half the nodes labelled",
+    facts=[learns(lr=3e-3)],
 )
 def residual_graph():
     x, y = problem(rows=60)
@@ -216,7 +223,11 @@ def residual_graph():
     return model, lambda m: F.cross_entropy(m(x)[seen], y[seen]), None
 
 
-@case(None, learns(lr=1e-3), about="squared ReLU and a steep Swish, hooks left in by a profiler")
+@case(
+    None,
+    about="squared ReLU and a steep Swish, hooks left in by a profiler",
+    facts=[learns(lr=1e-3)],
+)
 def squared_relu_with_hooks():
     class Primer(nn.Module):
         def __init__(self):
@@ -234,7 +245,11 @@ def squared_relu_with_hooks():
     return Primer(), classify(*problem()), None
 
 
-@case(None, learns(), about="a deep set: rows of very different sizes are pooled by their maximum")
+@case(
+    None,
+    about="a deep set: rows of very different sizes are pooled by their maximum",
+    facts=[learns()],
+)
 def deep_set_max_pool():
     class DeepSet(nn.Module):
         def __init__(self):

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import zero
-from tests.doctor.second_ward.registry import case
 from tests.doctor.second_ward.training import learns
 
 
@@ -28,8 +28,8 @@ class VAE(nn.Module):
 
 @case(
     None,
-    learns(drop=0.1),
     about="a VAE: reparameterised samples, clamped log variances, summed ELBO",
+    facts=[learns(drop=0.1)],
 )
 def vae():
     x = (torch.rand(64, 1) * torch.ones(64) > torch.linspace(0, 1, 64)).float()
@@ -60,8 +60,8 @@ def ring(n):
 
 @case(
     None,
-    learns(drop=0.1),
     about="the generator's step: the critic gets gradients, but not from this optimizer",
+    facts=[learns(drop=0.1)],
 )
 def gan_generator_step():
     model = GAN()
@@ -74,8 +74,8 @@ def gan_generator_step():
 
 @case(
     None,
-    learns(drop=0.02),
     about="the critic's step: fakes are detached, so the generator gets None",
+    facts=[learns(drop=0.02)],
 )
 def gan_critic_step():
     model = GAN()
@@ -109,9 +109,8 @@ class RealNVP(nn.Module):
 
 @case(
     None,
-    learns(drop=0.1),
-    zero("nets.0.0.weight", "nets.5.0.weight"),
     about="a flow that starts as the identity: first layers have gradient 0 until the last move",
+    facts=[learns(drop=0.1), zero("nets.0.0.weight", "nets.5.0.weight")],
 )
 def flow_from_identity():
     x = torch.randn(256, 4) * torch.tensor([2.0, 0.3, 1.0, 0.5]) + 1
@@ -135,7 +134,11 @@ class Field(nn.Module):
         return y
 
 
-@case(None, learns(), about="a neural ODE by Euler's method: one small step used sixty times")
+@case(
+    None,
+    about="a neural ODE by Euler's method: one small step used sixty times",
+    facts=[learns()],
+)
 def neural_ode_euler():
     start = torch.randn(64, 2)
     end = start @ torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
@@ -159,7 +162,11 @@ class Siren(nn.Module):
         return self.last(t)
 
 
-@case(None, learns(lr=1e-3), about="SIREN: sines at frequency 30, steep everywhere and fine")
+@case(
+    None,
+    about="SIREN: sines at frequency 30, steep everywhere and fine",
+    facts=[learns(lr=1e-3)],
+)
 def siren():
     t = torch.linspace(-1, 1, 256)[:, None]
     y = torch.sin(15 * t) * torch.exp(-t.square())
@@ -168,8 +175,8 @@ def siren():
 
 @case(
     None,
-    learns(steps=5),
     about="a physics-informed net in float64 under L-BFGS, which wants a closure",
+    facts=[learns(steps=5)],
 )
 def pinn_lbfgs():
     model = nn.Sequential(nn.Linear(1, 24), nn.Tanh(), nn.Linear(24, 24), nn.Tanh())
@@ -184,7 +191,11 @@ def pinn_lbfgs():
     return model, decay, torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=5)
 
 
-@case(None, learns(), about="Gumbel-softmax with hard=True: one-hot forward, soft backward")
+@case(
+    None,
+    about="Gumbel-softmax with hard=True: one-hot forward, soft backward",
+    facts=[learns()],
+)
 def gumbel_hard():
     class Discrete(nn.Module):
         def __init__(self):
@@ -208,8 +219,8 @@ class DQN(nn.Module):
 
 @case(
     None,
-    learns(drop=0.15),
     about="DQN: the target network is used without gradient and never trained",
+    facts=[learns(drop=0.15)],
 )
 def dqn_with_target_network():
     model = DQN()
@@ -237,8 +248,8 @@ class ActorCritic(nn.Module):
 
 @case(
     None,
-    learns(),
     about="actor-critic: sampled actions, a detached advantage, a nearly flat policy",
+    facts=[learns()],
 )
 def actor_critic():
     states = torch.randn(512, 6)

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import time_keeps
-from tests.doctor.second_ward.registry import case
 from tests.doctor.second_ward.training import learns
 
 
@@ -25,7 +25,11 @@ class CharRNN(nn.Module):
         return self.out(h), state
 
 
-@case(None, learns(), about="truncated backpropagation: the closure carries a detached state along")
+@case(
+    None,
+    about="truncated backpropagation: the closure carries a detached state along",
+    facts=[learns()],
+)
 def truncated_bptt():
     stream = (torch.arange(4000) * 5 + torch.arange(4000) // 11) % 28
     memory = {"state": None, "at": 0}
@@ -45,8 +49,8 @@ def truncated_bptt():
 
 @case(
     None,
-    learns(drop=0.15),
     about="a tanh RNN over 150 steps with a loss at each: every step is told",
+    facts=[learns(drop=0.15)],
 )
 def loss_at_every_step():
     ids = (torch.randint(0, 28, (8, 1)) + 3 * torch.arange(151)) % 28
@@ -77,9 +81,8 @@ class Chrono(nn.Module):
 
 @case(
     None,
-    learns(),
-    time_keeps("lstm"),
     about="the first of 100 symbols is asked for at the end; gates start almost shut or open",
+    facts=[learns(), time_keeps("lstm")],
 )
 def chrono_lstm():
     symbol = torch.randint(0, 4, (32,))
@@ -109,8 +112,8 @@ class Unitary(nn.Module):
 
 @case(
     None,
-    learns(),
     about="orthogonal recurrence, 100 steps; sign() stands in modReLU and is harmless",
+    facts=[learns()],
 )
 def orthogonal_recurrence():
     x = torch.randn(32, 100, 1) / 10
@@ -140,7 +143,9 @@ class Temporal(nn.Module):
 
 
 @case(
-    None, learns(), about="weight_norm in its old form: the weight is no leaf and cannot be copied"
+    None,
+    about="weight_norm in its old form: the weight is no leaf and cannot be copied",
+    facts=[learns()],
 )
 def tcn_with_old_weight_norm():
     x = torch.randn(32, 2, 64)
@@ -171,7 +176,11 @@ class Attending(nn.Module):
         return torch.stack(logits, 1)
 
 
-@case(None, learns(), about="attention over a padded source, targets padded with ignore_index")
+@case(
+    None,
+    about="attention over a padded source, targets padded with ignore_index",
+    facts=[learns()],
+)
 def attentive_translator():
     src = torch.randint(2, 20, (24, 12))
     src[:, 8:][torch.rand(24, 4) < 0.7] = 0
@@ -200,8 +209,8 @@ class SkipGram(nn.Module):
 
 @case(
     None,
-    learns(drop=0.1),
     about="word2vec: sparse gradients, most words unseen, zero-initialised contexts",
+    facts=[learns(drop=0.1)],
 )
 def skip_gram_sparse():
     model = SkipGram()
@@ -232,7 +241,11 @@ class StateSpace(nn.Module):
         return self.head((y[:, : len(steps)] + self.D * u).unsqueeze(-1)).squeeze(-1)
 
 
-@case(None, learns(), about="a state-space layer: complex parameters, FFT, no cell loop to be seen")
+@case(
+    None,
+    about="a state-space layer: complex parameters, FFT, no cell loop to be seen",
+    facts=[learns()],
+)
 def state_space_layer():
     u = torch.randn(16, 128)
     y = u.cumsum(1) / 10

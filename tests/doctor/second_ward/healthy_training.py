@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import settled
-from tests.doctor.second_ward.registry import case
 from tests.doctor.second_ward.training import learns
 
 
@@ -24,7 +24,9 @@ def mlp(*sizes, act=nn.ReLU):
 
 
 @case(
-    None, settled(1e-4), about="ridge regression at its minimum: nothing to do, gradients of 10⁻⁶"
+    None,
+    about="ridge regression at its minimum: nothing to do, gradients of 10⁻⁶",
+    facts=[settled(1e-4)],
 )
 def converged_regression():
     x, model = torch.randn(200, 6), nn.Linear(6, 1)
@@ -39,8 +41,8 @@ def converged_regression():
 
 @case(
     None,
-    settled(1e-12),
     about="hinge loss with every margin kept: the loss is 0 and so is its gradient",
+    facts=[settled(1e-12)],
 )
 def all_margins_kept():
     model = mlp(4, 32, 1)
@@ -59,8 +61,8 @@ def all_margins_kept():
 
 @case(
     None,
-    learns(),
     about="the loss in megajoules: multiplied by 10⁻⁶, so all gradients are tiny alike",
+    facts=[learns()],
 )
 def loss_in_other_units():
     x = torch.randn(128, 10)
@@ -68,7 +70,11 @@ def loss_in_other_units():
     return mlp(10, 64, 64, 1, act=nn.SiLU), lambda m: F.mse_loss(m(x), y) * 1e-6, None
 
 
-@case(None, learns(), about="squared errors summed over 4096 rows: gradients of thousands")
+@case(
+    None,
+    about="squared errors summed over 4096 rows: gradients of thousands",
+    facts=[learns()],
+)
 def summed_over_the_batch():
     x = torch.randn(4096, 10)
     y = x[:, :2].prod(1, keepdim=True)
@@ -82,8 +88,8 @@ def summed_over_the_batch():
 
 @case(
     None,
-    learns_after_warm_up,
     about="warm-up from 0: this step's rate is 10⁻⁷, in sixty steps it is 10⁻²",
+    facts=[learns_after_warm_up],
 )
 def warm_up():
     x = torch.randn(128, 10)
@@ -94,7 +100,11 @@ def warm_up():
     return model, lambda m: F.cross_entropy(m(x), y), optimizer
 
 
-@case(None, learns(lr=1e-3), about="a float16 model whose loss is scaled by 1024, as it should be")
+@case(
+    None,
+    about="a float16 model whose loss is scaled by 1024, as it should be",
+    facts=[learns(lr=1e-3)],
+)
 def half_with_loss_scale():
     model = nn.Sequential(nn.Linear(16, 64), nn.LayerNorm(64), nn.ReLU(), nn.Linear(64, 3)).half()
     x, y = torch.randn(128, 16), torch.randint(0, 3, (128,))
@@ -107,7 +117,9 @@ def half_with_loss_scale():
 
 
 @case(
-    None, learns(), about="autocast to bfloat16 inside the loss, float32 weights, label smoothing"
+    None,
+    about="autocast to bfloat16 inside the loss, float32 weights, label smoothing",
+    facts=[learns()],
 )
 def autocast_bfloat16():
     images, labels = torch.randn(32, 1, 12, 12), torch.randint(0, 4, (32,))
@@ -125,7 +137,9 @@ def autocast_bfloat16():
 
 
 @case(
-    None, learns(), about="LayerDrop: in each call some layers are skipped, and get None this time"
+    None,
+    about="LayerDrop: in each call some layers are skipped, and get None this time",
+    facts=[learns()],
 )
 def layer_drop():
     class Dropped(nn.Module):
@@ -150,8 +164,8 @@ def layer_drop():
 
 @case(
     None,
-    learns(steps=20, drop=0.01),
     about="a trained classifier, sure of itself and right: flat sigmoids, a small loss",
+    facts=[learns(steps=20, drop=0.01)],
 )
 def sure_and_right():
     x = torch.randn(200, 6)
@@ -169,8 +183,8 @@ def sure_and_right():
 
 @case(
     None,
-    learns(drop=0.1),
     about="RetinaNet's prior: the last bias is -4.6, for one object in a hundred boxes",
+    facts=[learns(drop=0.1)],
 )
 def prior_bias_for_rare_objects():
     model = mlp(16, 64, 64, 1)
@@ -189,8 +203,8 @@ def prior_bias_for_rare_objects():
 
 @case(
     None,
-    learns(steps=80, drop=0.05),
     about="labels drawn at random: the loss sits at log 2, the gradients are fine",
+    facts=[learns(steps=80, drop=0.05)],
 )
 def random_labels():
     x, y = torch.randn(64, 20), torch.randint(0, 2, (64,))
@@ -198,7 +212,11 @@ def random_labels():
     return model, lambda m: F.cross_entropy(m(x), y), torch.optim.SGD(model.parameters(), lr=0.2)
 
 
-@case(None, learns(drop=0.01), about="fine-tuning with AdamW at 2e-5: slow, and meant to be")
+@case(
+    None,
+    about="fine-tuning with AdamW at 2e-5: slow, and meant to be",
+    facts=[learns(drop=0.01)],
+)
 def fine_tuning_rate():
     x = torch.randn(128, 12)
     y = (x[:, 0] > 0).long()
@@ -210,7 +228,11 @@ def fine_tuning_rate():
     return model, lambda m: F.cross_entropy(m(x), y), torch.optim.AdamW(groups, lr=2e-5)
 
 
-@case(None, learns(), about="InfoNCE at temperature 0.05 on two encoders with a learned log scale")
+@case(
+    None,
+    about="InfoNCE at temperature 0.05 on two encoders with a learned log scale",
+    facts=[learns()],
+)
 def contrastive_two_towers():
     class Clip(nn.Module):
         def __init__(self):

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import zero
-from tests.doctor.second_ward.registry import case
 from tests.doctor.second_ward.training import learns
 
 
@@ -57,8 +57,8 @@ class GPT(nn.Module):
 
 @case(
     None,
-    learns(),
     about="GPT-2's init, tied embedding, positions never reached, a new batch at every call",
+    facts=[learns()],
 )
 def gpt_with_tied_embedding():
     model, corpus = GPT(), (torch.arange(2000) * 7) % 40
@@ -84,9 +84,8 @@ class LoRA(nn.Module):
 
 @case(
     None,
-    learns(drop=0.05),
-    zero("h.0.c_attn.A", "h.5.c_attn.A"),
     about="LoRA at its first step: the base is frozen, B is 0, so A's gradient is exactly 0",
+    facts=[learns(drop=0.05), zero("h.0.c_attn.A", "h.5.c_attn.A")],
 )
 def lora_first_step():
     model = GPT(vocabulary=40).requires_grad_(False)
@@ -120,7 +119,11 @@ class Classifier(nn.Module):
         return {"loss": F.cross_entropy(logits, labels), "logits": logits, "hidden": x}
 
 
-@case(None, learns(), about="post-norm encoder, dictionaries in and out, three quarters padding")
+@case(
+    None,
+    about="post-norm encoder, dictionaries in and out, three quarters padding",
+    facts=[learns()],
+)
 def mostly_padding():
     lengths = torch.randint(3, 9, (32,))
     mask = (torch.arange(40) < lengths[:, None]).long()
@@ -153,8 +156,8 @@ class ViT(nn.Module):
 
 @case(
     None,
-    learns(),
     about="layer scale 10⁻⁶: the branches' gradients are a millionth of the stream's, for now",
+    facts=[learns()],
 )
 def vit_with_layer_scale():
     images, labels = torch.randn(16, 3, 16, 16), torch.randint(0, 5, (16,))
@@ -187,9 +190,8 @@ class DiT(nn.Module):
 
 @case(
     None,
-    learns(drop=0.1),
-    zero("inp.weight", "branches.0.0.weight", "modulation.3.weight"),
     about="adaLN-Zero: at the first step only the last layer has a gradient",
+    facts=[learns(drop=0.1), zero("inp.weight", "branches.0.0.weight", "modulation.3.weight")],
 )
 def dit_adaln_zero():
     data = torch.randn(256, 1) * torch.ones(6)
@@ -204,9 +206,8 @@ def dit_adaln_zero():
 
 @case(
     None,
-    learns(),
-    zero("layers.0.0.weight", "layers.40.2.weight"),
     about="ReZero, 48 blocks deep: each branch is multiplied by a scalar that is 0 today",
+    facts=[learns(), zero("layers.0.0.weight", "layers.40.2.weight")],
 )
 def rezero_tower():
     class ReZero(nn.Module):
@@ -256,7 +257,11 @@ class Llama(nn.Module):
         return self.head(x)
 
 
-@case(None, learns(), about="bfloat16 throughout, RMS norm, SwiGLU, gradient checkpointing")
+@case(
+    None,
+    about="bfloat16 throughout, RMS norm, SwiGLU, gradient checkpointing",
+    facts=[learns()],
+)
 def llama_in_bfloat16():
     ids = (torch.randint(0, 40, (8, 1)) + 3 * torch.arange(17)) % 40
     model = Llama().bfloat16()
@@ -265,8 +270,8 @@ def llama_in_bfloat16():
 
 @case(
     None,
-    learns(),
     about="a mixture of experts: each token's other six experts are silent, as they should be",
+    facts=[learns()],
 )
 def experts_top_two():
     class Mixture(nn.Module):

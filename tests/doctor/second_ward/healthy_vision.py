@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import silent, zero
-from tests.doctor.second_ward.registry import case
 from tests.doctor.second_ward.training import learns
 
 
@@ -33,9 +33,8 @@ def resnet(depth=8, width=12, classes=4):
 
 @case(
     None,
-    learns(),
-    zero("1.0.conv1.weight", "1.7.conv2.weight"),
     about="ResNet with zero-initialised last gammas, and biases before batch norm",
+    facts=[learns(), zero("1.0.conv1.weight", "1.7.conv2.weight")],
 )
 def resnet_zero_gamma():
     images, labels = torch.randn(24, 3, 10, 10), torch.randint(0, 4, (24,))
@@ -44,8 +43,8 @@ def resnet_zero_gamma():
 
 @case(
     None,
-    learns(drop=0.1),
     about="transfer: backbone frozen and in eval mode, a new head is trained",
+    facts=[learns(drop=0.1)],
 )
 def frozen_backbone_new_head():
     model = resnet()
@@ -86,7 +85,11 @@ class UNet(nn.Module):
         return self.last(x)
 
 
-@case(None, learns(), about="U-Net with dice loss: one pixel in twenty is foreground")
+@case(
+    None,
+    about="U-Net with dice loss: one pixel in twenty is foreground",
+    facts=[learns()],
+)
 def unet_dice():
     images = torch.randn(4, 1, 24, 24)
     mask = torch.zeros(4, 1, 24, 24)
@@ -119,7 +122,11 @@ class Mobile(nn.Module):
         return self.fc((x + self.project(y * gate)).mean((2, 3)))
 
 
-@case(None, learns(), about="MobileNetV3's flat-sided activations, all of them in their slopes")
+@case(
+    None,
+    about="MobileNetV3's flat-sided activations, all of them in their slopes",
+    facts=[learns()],
+)
 def mobilenet_block():
     images, labels = torch.randn(32, 3, 16, 16), torch.randint(0, 5, (32,))
     return Mobile(), lambda m: F.cross_entropy(m(images), labels), None
@@ -133,9 +140,8 @@ def border_is_blind(model, loss, optimizer):
 
 @case(
     None,
-    learns(),
-    border_is_blind,
     about="digits with black margins: most columns of the first weight never get a gradient",
+    facts=[learns(), border_is_blind],
 )
 def digits_with_black_margins():
     model = nn.Sequential(
@@ -166,7 +172,11 @@ class VQVAE(nn.Module):
         return self.decoder(straight.movedim(-1, 1)), commitment
 
 
-@case(None, learns(), about="VQ-VAE: argmin, detach, straight-through, and codes nobody picked")
+@case(
+    None,
+    about="VQ-VAE: argmin, detach, straight-through, and codes nobody picked",
+    facts=[learns()],
+)
 def vqvae():
     x = torch.rand(8, 1, 16, 16).round()
 
@@ -195,7 +205,11 @@ class SimSiam(nn.Module):
         ]
 
 
-@case(None, learns(), about="SimSiam: half of the graph is detached, and that is the method")
+@case(
+    None,
+    about="SimSiam: half of the graph is detached, and that is the method",
+    facts=[learns()],
+)
 def simsiam_stop_gradient():
     x = torch.randn(128, 32)
 
@@ -213,7 +227,11 @@ class MeanTeacher(nn.Module):
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
 
 
-@case(None, learns(), about="a mean teacher: half of the parameters are frozen, moved by averaging")
+@case(
+    None,
+    about="a mean teacher: half of the parameters are frozen, moved by averaging",
+    facts=[learns()],
+)
 def mean_teacher():
     model = MeanTeacher()
     x, y = torch.randn(64, 10), torch.randint(0, 3, (64,))
@@ -229,9 +247,8 @@ def mean_teacher():
 
 @case(
     None,
-    learns(),
-    silent("relu", share=0.4),
     about="overfitting a single example: with one sample, half of all ReLUs are 0 by chance",
+    facts=[learns(), silent("relu", share=0.4)],
 )
 def one_example():
     model = nn.Sequential(nn.Linear(30, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU())

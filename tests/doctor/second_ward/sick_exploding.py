@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import (
     forward_falls,
     forward_grows,
@@ -11,7 +12,6 @@ from tests.doctor.second_ward.proofs import (
     signal_falls,
     signal_grows,
 )
-from tests.doctor.second_ward.registry import case
 
 
 class PlainBlock(nn.Module):
@@ -28,10 +28,9 @@ class PlainBlock(nn.Module):
 
 @case(
     "exploding",
-    signal_grows("conv2d", "linear"),
-    forward_grows("conv2d", "linear"),
     also=("forward_exploding",),
     about="a ResNet from which the batch norms were deleted 'for small batches'",
+    facts=[signal_grows("conv2d", "linear"), forward_grows("conv2d", "linear")],
 )
 def resnet_without_norm():
     blocks = [PlainBlock(12) for _ in range(24)]
@@ -43,10 +42,9 @@ def resnet_without_norm():
 
 @case(
     "exploding",
-    signal_grows("conv2d"),
-    forward_grows("conv2d", last=3),
     also=("forward_exploding",),
     about="a WGAN critic: init.normal_(w) was meant to be init.normal_(w, 0, 0.02)",
+    facts=[signal_grows("conv2d"), forward_grows("conv2d", last=3)],
 )
 def critic_with_unit_normal_weights():
     critic = nn.Sequential()
@@ -61,8 +59,8 @@ def critic_with_unit_normal_weights():
 
 @case(
     "exploding",
-    signal_grows("linear"),
     about="seventy layers of linear, batch norm, ReLU: normalised forward, but not backward",
+    facts=[signal_grows("linear")],
 )
 def batchnorm_tower():
     layers = []
@@ -112,10 +110,9 @@ def likelihood(x):
 
 @case(
     "exploding",
-    signal_grows("cat"),
-    forward_grows("cat", last=-1),
     also=("forward_exploding",),
     about="RealNVP with exp(log_scale) left free and a wide last layer",
+    facts=[signal_grows("cat"), forward_grows("cat", last=-1)],
 )
 def flow_with_free_scales():
     return Flow(), likelihood(torch.randn(64, 8)), None
@@ -123,8 +120,8 @@ def flow_with_free_scales():
 
 @case(
     "forward_vanishing",
-    forward_is_tiny("linear", below=1e-6),
     about="currents in ampere: features of 10⁻⁹, biases that start at zero",
+    facts=[forward_is_tiny("linear", below=1e-6)],
 )
 def features_in_ampere():
     class Regressor(nn.Module):
@@ -147,10 +144,9 @@ def features_in_ampere():
 
 @case(
     "forward_vanishing",
-    forward_falls("conv_transpose2d", "conv2d"),
-    signal_falls("conv_transpose2d", "conv2d"),
     also=("vanishing",),
     about="AlexNet's N(0, 0.01) in a convolutional autoencoder with tanh",
+    facts=[forward_falls("conv_transpose2d", "conv2d"), signal_falls("conv_transpose2d", "conv2d")],
 )
 def autoencoder_std_001():
     def conv(a, b, kind=nn.Conv2d):

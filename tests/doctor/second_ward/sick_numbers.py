@@ -4,14 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import not_finite, output_overflows, overflows, underflows
-from tests.doctor.second_ward.registry import case
 
 
 @case(
     "nan",
-    not_finite,
     about="the distance of a picture to itself: the square root has no slope at 0",
+    facts=[not_finite],
 )
 def distance_to_itself():
     class Embedder(nn.Module):
@@ -36,8 +36,8 @@ def distance_to_itself():
 
 @case(
     "nan",
-    not_finite,
     about="a VAE with the cross-entropy written out: log(1 - p) where p has rounded to 1",
+    facts=[not_finite],
 )
 def vae_with_bare_logarithms():
     class VAE(nn.Module):
@@ -65,8 +65,8 @@ def vae_with_bare_logarithms():
 
 @case(
     "nan",
-    not_finite,
     about="one sensor was off: a few NaN in a table from which each call draws a batch",
+    facts=[not_finite],
 )
 def missing_values_in_the_table():
     model = nn.Sequential(
@@ -99,8 +99,8 @@ class MaskedAttention(nn.Module):
 
 @case(
     "nan",
-    not_finite,
     about="an empty comment: all of its tokens are padding, so softmax divides 0 by 0",
+    facts=[not_finite],
 )
 def a_row_of_padding():
     tokens = torch.randint(1, 20, (16, 10))
@@ -112,8 +112,8 @@ def a_row_of_padding():
 
 @case(
     "nan",
-    not_finite,
     about="torch.where hides a division by zero from the value, and not from its gradient",
+    facts=[not_finite],
 )
 def where_does_not_hide_it():
     class Intensity(nn.Module):
@@ -134,8 +134,8 @@ def where_does_not_hide_it():
 
 @case(
     "nan",
-    not_finite,
     about="standardising each window by hand: a window that stood still has deviation 0",
+    facts=[not_finite],
 )
 def window_without_deviation():
     class Forecaster(nn.Module):
@@ -156,8 +156,8 @@ def window_without_deviation():
 
 @case(
     "fp16_underflow",
-    underflows,
     about="model.half() for segmentation, an auxiliary loss of weight 10⁻³, no loss scale",
+    facts=[underflows],
 )
 def half_segmentation_without_scale():
     model = nn.Sequential(
@@ -184,8 +184,8 @@ class HalfTeacher(nn.Module):
 
 @case(
     "fp16_underflow",
-    underflows,
     about="distilling features under autocast to float16 without GradScaler; errors are small",
+    facts=[underflows],
 )
 def distillation_under_autocast():
     model, x = HalfTeacher(), torch.randn(256, 64)
@@ -197,8 +197,8 @@ def distillation_under_autocast():
 
 @case(
     "fp16_overflow",
-    overflows,
     about="float16 attention: the product q·k is formed before it is divided by sqrt(d)",
+    facts=[overflows],
 )
 def half_attention_scores():
     class Head(nn.Module):
@@ -227,8 +227,8 @@ def half_attention_scores():
 
 @case(
     "fp16_overflow",
-    output_overflows("pow"),
     about="an RMS norm in float16 squares activations of 300",
+    facts=[output_overflows("pow")],
 )
 def half_rms_norm():
     class RMSNorm(nn.Module):

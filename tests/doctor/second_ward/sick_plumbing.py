@@ -4,14 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import locked, missing, saturated, zero
-from tests.doctor.second_ward.registry import case
 
 
 @case(
     "zero_gradient",
-    zero("fc1.weight", "fc2.weight", "fc2.bias"),
     about="softmax over a single output is the constant 1",
+    facts=[zero("fc1.weight", "fc2.weight", "fc2.bias")],
 )
 def softmax_of_one_output():
     class Classifier(nn.Module):
@@ -31,8 +31,8 @@ def softmax_of_one_output():
 
 @case(
     "zero_gradient",
-    zero("0.weight", "2.weight"),
     about="star ratings must be whole numbers, so the author rounded inside the loss",
+    facts=[zero("0.weight", "2.weight")],
 )
 def rounded_predictions():
     model = nn.Sequential(nn.Linear(16, 32), nn.GELU(), nn.Linear(32, 1))
@@ -42,8 +42,8 @@ def rounded_predictions():
 
 @case(
     "zero_gradient",
-    zero("layers.0.weight", "layers.2.weight"),
     about="a network with torch.sign as activation and no straight-through estimator",
+    facts=[zero("layers.0.weight", "layers.2.weight")],
 )
 def sign_without_straight_through():
     class Perceptrons(nn.Module):
@@ -63,10 +63,9 @@ def sign_without_straight_through():
 
 @case(
     "zero_gradient",
-    zero("mean.weight", "hidden.weight"),
-    saturated("clamp"),
     also=("saturation",),
     about="an actor whose actions are clipped to [-1, 1] and lie at 2 or more everywhere",
+    facts=[zero("mean.weight", "hidden.weight"), saturated("clamp")],
 )
 def clamped_actor():
     class Actor(nn.Module):
@@ -105,8 +104,8 @@ class Captioner(nn.Module):
 
 @case(
     "no_gradient",
-    missing("encoder.0.weight", "encoder.0.bias", "encoder.3.weight"),
     about="a captioner hands its decoder memory.data, so the encoder never learns",
+    facts=[missing("encoder.0.weight", "encoder.0.bias", "encoder.3.weight")],
 )
 def encoder_behind_dot_data():
     model = Captioner()
@@ -133,8 +132,8 @@ class Residual(nn.Module):
 
 @case(
     "no_gradient",
-    missing("1.shortcut.weight", "2.shortcut.bias"),
     about="projection shortcuts are made, counted, saved, and never called",
+    facts=[missing("1.shortcut.weight", "2.shortcut.bias")],
 )
 def unused_shortcuts():
     model = nn.Sequential(
@@ -147,8 +146,8 @@ def unused_shortcuts():
 
 @case(
     "no_gradient",
-    missing("router.weight"),
     about="top-1 routing by argmax; the router's probability does not multiply the expert's output",
+    facts=[missing("router.weight")],
 )
 def router_outside_the_graph():
     class Experts(nn.Module):
@@ -171,8 +170,8 @@ def router_outside_the_graph():
 
 @case(
     "no_gradient",
-    missing("embed.weight", "tower.0.weight"),
     about="torch.no_grad() stayed on the feature method after the evaluation script was merged",
+    facts=[missing("embed.weight", "tower.0.weight")],
 )
 def no_grad_left_over():
     class Recommender(nn.Module):
@@ -195,8 +194,8 @@ def no_grad_left_over():
 
 @case(
     "no_gradient",
-    missing("0.weight", "2.weight"),
     about="the loss goes through NumPy and is wrapped again with requires_grad=True",
+    facts=[missing("0.weight", "2.weight")],
 )
 def loss_through_numpy():
     model = nn.Sequential(nn.Linear(10, 16), nn.Tanh(), nn.Linear(16, 1))
@@ -211,8 +210,8 @@ def loss_through_numpy():
 
 @case(
     "frozen",
-    locked("0.weight", "3.weight", "6.weight"),
     about="everything was frozen for a first phase, and nobody thawed it",
+    facts=[locked("0.weight", "3.weight", "6.weight")],
 )
 def all_frozen():
     model = nn.Sequential(
@@ -227,8 +226,8 @@ def all_frozen():
 
 @case(
     "frozen",
-    locked("blocks.2.linear1.weight", "blocks.3.self_attn.in_proj_weight"),
     about="two encoder layers in the middle are still frozen from an ablation",
+    facts=[locked("blocks.2.linear1.weight", "blocks.3.self_attn.in_proj_weight")],
 )
 def frozen_middle_layers():
     class Encoder(nn.Module):
@@ -254,8 +253,8 @@ def frozen_middle_layers():
 
 @case(
     "frozen",
-    locked("layer4.conv.weight", "layer4.conv.bias", "layer4.norm.weight"),
     about="fine-tuning: layer4 was handed to the optimizer but is not trainable",
+    facts=[locked("layer4.conv.weight", "layer4.conv.bias", "layer4.norm.weight")],
 )
 def optimizer_holds_frozen_layer4():
     class Backbone(nn.Module):

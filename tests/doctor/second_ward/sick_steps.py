@@ -4,15 +4,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import copies
-from tests.doctor.second_ward.registry import case
 from tests.doctor.second_ward.training import rate_too_high, rate_too_low
 
 
 @case(
     "lr_too_high",
-    rate_too_high(),
     about="SGD with momentum at 3.0, copied from a run with another loss, on a regression",
+    facts=[rate_too_high()],
 )
 def sgd_at_three():
     model = nn.Sequential(nn.Linear(13, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
@@ -42,7 +42,11 @@ def text(rows=8, length=24):
     return (torch.randint(0, 32, (rows, 1)) + torch.arange(length + 1) * 3) % 32
 
 
-@case("lr_too_high", rate_too_high(), about="a small language model under Adam at 0.3")
+@case(
+    "lr_too_high",
+    about="a small language model under Adam at 0.3",
+    facts=[rate_too_high()],
+)
 def adam_at_point_three():
     model, ids = TinyGPT(), text()
     loss = lambda m: F.cross_entropy(m(ids[:, :-1]).mT, ids[:, 1:])  # noqa: E731
@@ -51,8 +55,8 @@ def adam_at_point_three():
 
 @case(
     "lr_too_high",
-    rate_too_high(),
     about="the loss is now summed over the batch of 512, the rate is still the one for the mean",
+    facts=[rate_too_high()],
 )
 def summed_loss_with_the_old_rate():
     class Matrix(nn.Module):
@@ -75,8 +79,8 @@ def summed_loss_with_the_old_rate():
 
 @case(
     "lr_too_low",
-    rate_too_low(factor=1e6),
     about="the rate was meant as 1e-2 and a sweep in log space made it 1e-9",
+    facts=[rate_too_low(factor=1e6)],
 )
 def rate_from_a_sweep():
     model = nn.Sequential(
@@ -90,8 +94,8 @@ def rate_from_a_sweep():
 
 @case(
     "lr_too_low",
-    rate_too_low(factor=1e8),
     about="SGD at 1e-9, 'because the loss was NaN once'",
+    facts=[rate_too_low(factor=1e8)],
 )
 def timid_sgd():
     class Series(nn.Module):
@@ -111,8 +115,8 @@ def timid_sgd():
 
 @case(
     "symmetry",
-    copies("layer1.weight"),
     about="XOR from a tutorial, all weights 0.5: the hidden units are one unit",
+    facts=[copies("layer1.weight")],
 )
 def xor_with_equal_weights():
     class Xor(nn.Module):
@@ -137,8 +141,8 @@ def xor_with_equal_weights():
 
 @case(
     "symmetry",
-    copies("conv1.weight", "conv2.weight"),
     about="convolutions filled with 1/fan_in to 'start as a mean filter'",
+    facts=[copies("conv1.weight", "conv2.weight")],
 )
 def mean_filters_everywhere():
     class Net(nn.Module):

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import (
     collapsed,
     forward_grows,
@@ -13,7 +14,6 @@ from tests.doctor.second_ward.proofs import (
     time_falls,
     time_grows,
 )
-from tests.doctor.second_ward.registry import case
 
 
 class LastStep(nn.Module):
@@ -32,8 +32,8 @@ class LastStep(nn.Module):
 
 @case(
     "temporal_vanishing",
-    time_falls("rnn"),
     about="reviews of 200 words, an LSTM as PyTorch makes it, the sentiment in the first words",
+    facts=[time_falls("rnn")],
 )
 def sentiment_lstm_long_reviews():
     model = LastStep(num_layers=2, dropout=0.1)
@@ -66,8 +66,8 @@ class Translator(nn.Module):
 
 @case(
     "temporal_vanishing",
-    signal_falls("rnn_tanh_cell"),
     about="a translator's context vector has forgotten the first letters of a long word",
+    facts=[signal_falls("rnn_tanh_cell")],
 )
 def seq2seq_context_vector():
     src = torch.randint(0, 12, (16, 60))
@@ -105,8 +105,8 @@ def middle_is_unseen(model, loss, optimizer):
 
 @case(
     "temporal_vanishing",
-    middle_is_unseen,
     about="a bidirectional GRU over packed series of about 300 steps, final states only",
+    facts=[middle_is_unseen],
 )
 def bidirectional_gru_packed():
     series, lengths = torch.randn(8, 300, 6), torch.arange(300, 284, -2)
@@ -116,9 +116,9 @@ def bidirectional_gru_packed():
 
 @case(
     "temporal_exploding",
-    time_grows("rnn"),
     also=(),
     about="a ReLU RNN that started as 1.25 times the identity",
+    facts=[time_grows("rnn")],
 )
 def relu_rnn_beyond_identity():
     class Adder(nn.Module):
@@ -156,8 +156,8 @@ class Reservoir(nn.Module):
 
 @case(
     "temporal_exploding",
-    signal_grows("tanh"),
     about="a cell loop in the chaotic regime: bounded states, gradients that grow for 120 steps",
+    facts=[signal_grows("tanh")],
 )
 def chaotic_cell_loop():
     drive, target = torch.randn(16, 120, 3), torch.randn(16, 1)
@@ -188,12 +188,9 @@ class SumAggregation(nn.Module):
 
 @case(
     "forward_exploding",
-    forward_grows("linear"),
-    signal_grows("linear"),
-    collapsed("linear"),
-    silent("relu"),
     also=("exploding", "rank_collapse", "dead_relu"),
     about="sum aggregation on a complete graph of 120 nodes multiplies by 120 each round",
+    facts=[forward_grows("linear"), signal_grows("linear"), collapsed("linear"), silent("relu")],
 )
 def gin_on_complete_graph():
     edges = torch.cartesian_prod(torch.arange(120), torch.arange(120)).t()
@@ -203,10 +200,9 @@ def gin_on_complete_graph():
 
 @case(
     "forward_exploding",
-    forward_grows("linear"),
-    signal_grows("linear", last=-2),
     also=("exploding",),
     about="a mixer whose stream is never normalised inside; only a last norm hides its size",
+    facts=[forward_grows("linear"), signal_grows("linear", last=-2)],
 )
 def mixer_without_inner_norm():
     class Mixer(nn.Module):
@@ -230,8 +226,8 @@ def mixer_without_inner_norm():
 
 @case(
     "rank_collapse",
-    collapsed("linear"),
     about="twenty-four rounds of graph convolution: all nodes are one (oversmoothing)",
+    facts=[collapsed("linear")],
 )
 def oversmoothed_gcn():
     class GCN(nn.Module):
@@ -285,8 +281,8 @@ def tokens_are_one(model, loss, optimizer):
 
 @case(
     "rank_collapse",
-    tokens_are_one,
     about="attention and norm, but no residual: a tagger gives all words one vector",
+    facts=[tokens_are_one],
 )
 def attention_without_residual():
     tokens = torch.randint(0, 30, (8, 20))

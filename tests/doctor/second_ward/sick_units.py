@@ -4,17 +4,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import collapsed, saturated, silent, zero
-from tests.doctor.second_ward.registry import case
 
 
 @case(
     "dead_relu",
-    silent("relu"),
-    zero("0.weight", "2.weight"),
-    collapsed("linear"),
     also=("zero_gradient", "rank_collapse"),
     about="house prices from raw square metres: six steps of Adam at 0.3 have killed the network",
+    facts=[silent("relu"), zero("0.weight", "2.weight"), collapsed("linear")],
 )
 def six_steps_killed_it():
     model = nn.Sequential(
@@ -53,8 +51,8 @@ class Separable(nn.Module):
 
 @case(
     "dead_relu",
-    silent("relu", channel=1),
     about="batch norm's shift was pruned to large negatives in 12 of 16 channels",
+    facts=[silent("relu", channel=1)],
 )
 def negative_shift_after_pruning():
     model = Separable()
@@ -82,8 +80,8 @@ class Dueling(nn.Module):
 
 @case(
     "dead_relu",
-    silent("clamp"),
     about="a Q-network with all biases at -2: the trunk is silent in nearly every state",
+    facts=[silent("clamp")],
 )
 def dueling_q_network():
     online = Dueling()
@@ -100,8 +98,8 @@ def dueling_q_network():
 
 @case(
     "saturation",
-    saturated("tanh", calls=slice(0, 1)),
     about="age, income and postcode as they stand in the table, into tanh",
+    facts=[saturated("tanh", calls=slice(0, 1))],
 )
 def tanh_on_raw_columns():
     net = nn.Sequential()
@@ -136,8 +134,8 @@ class Memory(nn.Module):
 
 @case(
     "saturation",
-    saturated("softmax"),
     about="attention without 1/sqrt(d) at d = 256: every query looks at one key only",
+    facts=[saturated("softmax")],
 )
 def unscaled_attention():
     question, memory = torch.randn(8, 6, 256), torch.randn(8, 24, 256)
@@ -151,8 +149,8 @@ def unscaled_attention():
 
 @case(
     "saturation",
-    saturated("sigmoid"),
     about="a detector that is sure of the wrong class; squared error on its sigmoid cannot tell it",
+    facts=[saturated("sigmoid")],
 )
 def squared_error_on_a_sure_sigmoid():
     class Detector(nn.Module):
@@ -185,8 +183,8 @@ class Sign(torch.autograd.Function):
 
 @case(
     "saturation",
-    saturated("hardtanh"),
     about="a binarised network: sums over 256 signs fall far outside hardtanh's window",
+    facts=[saturated("hardtanh")],
 )
 def binary_net_without_scale():
     class Binary(nn.Module):

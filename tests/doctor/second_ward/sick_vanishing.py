@@ -6,16 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
 from tests.doctor.second_ward.proofs import collapsed, forward_falls, signal_falls
-from tests.doctor.second_ward.registry import case
 
 
 @case(
     "vanishing",
-    signal_falls("linear", "conv2d"),
-    collapsed("conv2d", "linear"),
     also=("rank_collapse",),
     about="VGG-16 without normalisation, PyTorch's default init: stays at log 10 for ever",
+    facts=[signal_falls("linear", "conv2d"), collapsed("conv2d", "linear")],
 )
 def vgg16_default_init():
     plan = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 256, 256, 256, "M", 256, 256, 256, "M"]
@@ -60,10 +59,9 @@ class Gated(nn.Module):
 
 @case(
     "vanishing",
-    signal_falls("conv1d"),
-    collapsed("conv1d", per_sample=True),
     also=("rank_collapse",),
     about="a WaveNet whose author forgot the residual and the skip connections",
+    facts=[signal_falls("conv1d"), collapsed("conv1d", per_sample=True)],
 )
 def wavenet_without_skips():
     model = Gated()
@@ -89,10 +87,9 @@ class ByHand(nn.Module):
 
 @case(
     "vanishing",
-    signal_falls("einsum"),
-    forward_falls("einsum"),
     also=("forward_vanishing",),
     about="BERT's std of 0.02, copied into a narrow GELU network without normalisation",
+    facts=[signal_falls("einsum"), forward_falls("einsum")],
 )
 def bert_std_in_a_narrow_net():
     x = torch.randn(64, 96)
@@ -117,10 +114,9 @@ class Siamese(nn.Module):
 
 @case(
     "vanishing",
-    signal_falls("linear", first=0, last=7),
-    collapsed("linear", last=7),
     also=("rank_collapse",),
     about="twin towers of sigmoids under a contrastive loss: all pairs look alike",
+    facts=[signal_falls("linear", first=0, last=7), collapsed("linear", last=7)],
 )
 def siamese_sigmoid_towers():
     model = Siamese()
@@ -154,10 +150,9 @@ class HyperMLP(nn.Module):
 
 @case(
     "vanishing",
-    signal_falls("tanh"),
-    forward_falls("tanh", last=-1),
     also=("forward_vanishing",),
     about="a hypernetwork whose last layer is initialised as if it made outputs, not weights",
+    facts=[signal_falls("tanh"), forward_falls("tanh", last=-1)],
 )
 def hypernetwork_small_weights():
     x = torch.randn(48, 20)
@@ -167,10 +162,9 @@ def hypernetwork_small_weights():
 
 @case(
     "vanishing",
-    signal_falls("linear"),
-    collapsed("linear"),
     also=("rank_collapse",),
     about="a physics-informed net of eleven sigmoid layers; the loss needs u_xx",
+    facts=[signal_falls("linear"), collapsed("linear")],
 )
 def pinn_of_sigmoids():
     layers = [nn.Linear(1, 32), nn.Sigmoid()]

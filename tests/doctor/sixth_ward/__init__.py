@@ -3,6 +3,8 @@
 They were written without a look at the doctor or at the other wards.
 """
 
+from tests.doctor.case import cases
+
 from . import (
     healthy_agents,
     healthy_generative,
@@ -16,9 +18,8 @@ from . import (
     sick_time,
     sick_units,
 )
-from .case import Case
 
-GROUPS = (
+ALL = cases(
     sick_depth,
     sick_forward,
     sick_time,
@@ -31,4 +32,3 @@ GROUPS = (
     healthy_agents,
     healthy_other,
 )
-ALL = tuple(c for group in GROUPS for c in vars(group).values() if isinstance(c, Case))

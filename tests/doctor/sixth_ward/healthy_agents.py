@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 
-from .case import case
+from tests.doctor.case import case
+
 from .parts import mlp
 from .sound import sound
 from .training import learns

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from .case import case
+from tests.doctor.case import case
+
 from .parts import images, mlp
 from .sound import sound
 from .training import learns

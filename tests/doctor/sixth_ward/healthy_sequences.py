@@ -7,7 +7,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 from transformers import BertConfig, BertForSequenceClassification
 
-from .case import case
+from tests.doctor.case import case
+
 from .parts import mlp, next_token, series, text
 from .sound import sound
 from .training import learns

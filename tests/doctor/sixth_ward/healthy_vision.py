@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import case
+from tests.doctor.case import case
+
 from .parts import images, mlp, supervised
 from .sound import sound
 from .training import learns

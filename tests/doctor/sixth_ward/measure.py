@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from .case import Fact
+from tests.doctor.case import Fact
 
 FLAT = {  # |derivative| over its largest, from the output
     "sigmoid": lambda y: 4 * y * (1 - y),

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from .case import case
+from tests.doctor.case import case
+
 from .measure import collapsed, dead, falls, forward, rises, size
 from .parts import blobs, images, mlp, supervised, text
 from .training import stuck

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import case
+from tests.doctor.case import case
+
 from .measure import falls, forward, rises, size
 from .parts import blobs, mlp, supervised
 from .training import stuck

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import case
+from tests.doctor.case import case
+
 from .measure import collapsed, gradients, in_range, not_finite, overflows, underflows, zero
 from .parts import blobs, images, mlp, next_token, series, supervised, text
 from .training import crawls, diverges, learns, stuck

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
 
-from .case import case
+from tests.doctor.case import case
+
 from .measure import frozen, none, zero
 from .parts import blobs, images, mlp, supervised, text
 from .training import learns

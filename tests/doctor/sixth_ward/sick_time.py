@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from .case import case
+from tests.doctor.case import case
+
 from .measure import falls_in_time, forward, rises
 from .parts import text
 

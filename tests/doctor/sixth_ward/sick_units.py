@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import case
+from tests.doctor.case import case
+
 from .measure import collapsed, copies, dead, flat, forward, zero
 from .parts import blobs, images, mlp, supervised, text
 from .training import learns, stuck

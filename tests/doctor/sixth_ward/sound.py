@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from .case import Fact
+from tests.doctor.case import Fact
+
 from .measure import FLAT, Tape, dead_share, held_by, outputs, rms, spread
 from .training import train
 

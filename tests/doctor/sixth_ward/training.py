@@ -2,7 +2,7 @@
 
 import torch
 
-from .case import Fact
+from tests.doctor.case import Fact
 
 
 def train(model, loss, optimizer, steps, factor=1.0, calls=4):

@@ -1,6 +1,6 @@
 """Plain-torch measurements by which the cases prove their labels.
 
-A fact is made by one of the functions below and called as `fact(make)`; it raises AssertionError.
+A fact is made by one of the functions below; it takes model, loss and optimizer, and asserts.
 """
 
 import torch
@@ -51,8 +51,7 @@ def rms(tensor):
 def value_below(high):
     """The loss, untrained, is below `high`."""
 
-    def fact(make):
-        model, loss, _ = make()
+    def fact(model, loss, optimizer):
         within(loss(model).item(), None, high, "loss")
 
     return fact
@@ -88,8 +87,7 @@ def signal(low=None, high=None, first=0, last=-1):
     With module names in place of numbers, the outputs of these modules are compared.
     """
 
-    def fact(make):
-        model, loss, _ = make()
+    def fact(model, loss, optimizer):
         if isinstance(first, str):
             seen = hooked(model, (first, last), loss)
             near, far = seen[first][0], seen[last][-1]
@@ -104,8 +102,7 @@ def signal(low=None, high=None, first=0, last=-1):
 def forward(low=None, high=None, first=0, last=-2):
     """RMS of product number `last` (default: before the read-out) over that of number `first`."""
 
-    def fact(make):
-        model, loss, _ = make()
+    def fact(model, loss, optimizer):
         taped = [z for _, z in backward(model, loss, PRODUCTS)[1]]
         within(rms(taped[last]) / rms(taped[first]), low, high, "forward ratio")
 
@@ -115,8 +112,7 @@ def forward(low=None, high=None, first=0, last=-2):
 def tiny(high):
     """Every hidden product has an RMS below `high`."""
 
-    def fact(make):
-        model, loss, _ = make()
+    def fact(model, loss, optimizer):
         taped = backward(model, loss, PRODUCTS)[1][:-1]
         within(max(rms(z) for _, z in taped), None, high, "largest hidden RMS")
 
@@ -126,8 +122,7 @@ def tiny(high):
 def in_time(module, low=None, high=None, dim=1):
     """Signal at the first step over that at the last: by input of a layer, by output of a cell."""
 
-    def fact(make):
-        model, loss, _ = make()
+    def fact(model, loss, optimizer):
         layer = model.get_submodule(module)
         if isinstance(layer, torch.nn.RNNBase):
             kept = []
@@ -164,8 +159,7 @@ def dead_shares(model, loss):
 def dead(low=None, high=None):
     """The largest share of dead units of a layer lies in [low, high]."""
 
-    def fact(make):
-        model, loss, _ = make()
+    def fact(model, loss, optimizer):
         within(max(dead_shares(model, loss)), low, high, "dead share")
 
     return fact
@@ -186,8 +180,7 @@ def saturated_shares(model, loss):
 def saturated(low=None, high=None):
     """The largest share of saturated entries of a layer lies in [low, high]."""
 
-    def fact(make):
-        model, loss, _ = make()
+    def fact(model, loss, optimizer):
         within(max(saturated_shares(model, loss)), low, high, "saturated share")
 
     return fact
@@ -206,8 +199,7 @@ def counts(model, loss):
 def gradients(none=(), zero=(), bad=None):
     """Exactly the parameters with these prefixes get None, or 0; NaN somewhere if `bad`."""
 
-    def fact(make):
-        model, loss, _ = make()
+    def fact(model, loss, optimizer):
         got_none, got_zero, got_bad = counts(model, loss)
         for got, prefixes, what in ((got_none, none, "None"), (got_zero, zero, "zero")):
             wanted = {
@@ -223,8 +215,7 @@ def gradients(none=(), zero=(), bad=None):
 def copies(*names):
     """All rows of these weights are equal, and so are the rows of their gradients."""
 
-    def fact(make):
-        model, loss, _ = make()
+    def fact(model, loss, optimizer):
         backward(model, loss)
         for name in names:
             for rows in (model.get_parameter(name), model.get_parameter(name).grad):
@@ -237,8 +228,7 @@ def copies(*names):
 def collapsed(module, low=None, high=None):
     """Deviation of the vectors at a module's output from their mean, relative to the mean."""
 
-    def fact(make):
-        model, loss, _ = make()
+    def fact(model, loss, optimizer):
         z = hooked(model, (module,), loss)[module][-1].detach().double()
         centre = z.mean(-2, keepdim=True)
         within(norm(z - centre) / norm(centre.expand_as(z)), low, high, "relative spread")

@@ -5,9 +5,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations
 
+from tests.doctor.case import case
+
 from .facts import dead, saturated, signal, value_below
 from .facts_of_training import learns, relative_update
-from .registry import case
 
 
 @case(
@@ -75,7 +76,6 @@ def tanh_a_third_flat():
     None,
     about="a batch of one sample, a ReLU net: half of the entries are 0, which says nothing",
     facts=[learns(30, 0.5)],
-    waive=("dead_relu",),
 )
 def one_sample_at_a_time():
     torch.manual_seed(104)
@@ -257,7 +257,6 @@ def tied_sparse_autoencoder():
     None,
     about="thirty residual blocks behind ReZero gates that start at 0",
     facts=[learns(40, 0.9), signal(0.01, 100, first="enter", last="blocks.29")],
-    waive=("zero_gradient",),
 )
 def rezero_tower():
     torch.manual_seed(114)

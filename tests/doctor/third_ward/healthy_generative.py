@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
+
 from .facts import gradients
 from .facts_of_training import learns
-from .registry import case
 
 
 @case(
@@ -121,7 +122,6 @@ def generator_step():
     None,
     about="RealNVP: each coupling net ends in a zero layer, so its inner layers start without pull",
     facts=[learns(40, 0.95)],
-    waive=("zero_gradient",),
 )
 def realnvp_at_the_identity():
     torch.manual_seed(155)

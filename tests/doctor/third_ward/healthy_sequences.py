@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
+
 from .facts import collapsed, gradients, in_time, signal
 from .facts_of_training import learns
-from .registry import case
 
 
 @case(

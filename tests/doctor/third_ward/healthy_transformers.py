@@ -5,9 +5,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from tests.doctor.case import case
+
 from .facts import gradients, signal
 from .facts_of_training import learns
-from .registry import case
 
 
 @case(
@@ -200,7 +201,6 @@ class LoRA(nn.Module):
     None,
     about="LoRA's first step: B is 0, so A's gradient is 0; the base is frozen; no optimizer given",
     facts=[learns(60, 0.98, default=1e-2)],
-    waive=("zero_gradient",),
 )
 def lora_adapter():
     torch.manual_seed(147)

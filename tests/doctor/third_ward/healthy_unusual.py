@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
+
 from .facts import gradients
 from .facts_of_training import learns
-from .registry import case
 
 
 @case(

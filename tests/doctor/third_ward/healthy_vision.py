@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
+
 from .facts import gradients, signal
 from .facts_of_training import learns
-from .registry import case
 
 
 class Residual(nn.Module):
@@ -26,7 +27,6 @@ class Residual(nn.Module):
     None,
     about="a ResNet whose last BatchNorm weight per block starts at 0, conv biases before BN",
     facts=[learns(25, 0.95), signal(0.02, 50, first="0", last="5")],
-    waive=("zero_gradient",),
 )
 def resnet_zero_init_residual():
     torch.manual_seed(121)
@@ -207,7 +207,6 @@ def self_distillation():
     None,
     about="siamese contrastive loss with the eps inside the root and one identical pair",
     facts=[learns(40, 0.9), gradients(zero=("embed.5.bias",), bad=False)],
-    waive=("zero_gradient",),
 )
 def siamese_with_eps():
     torch.manual_seed(127)

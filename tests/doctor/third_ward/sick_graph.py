@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from tests.doctor.case import case
+
 from .facts import gradients
-from .registry import case
 
 
 @case(

@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
+
 from .facts import signal
 from .facts_of_training import relative_update, too_high
-from .registry import case
 
 SOUND = signal(low=1e-2, high=1e2)
 

@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
+
 from .facts import in_time
-from .registry import case
 
 
 @case(

@@ -5,12 +5,12 @@ import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torch import nn
 
-from .case import healthy, sick
+from tests.doctor.case import case
+
 from .material import Lambda, classify, convnet, fit, gain, he, images, initialise, mlp, pictures
 from .proofs import (
     activations,
     all_alike,
-    all_of,
     dead,
     flat,
     gradients,
@@ -22,50 +22,62 @@ from .proofs import (
 )
 
 # Nothing gets through the second layer, in either direction.
-NOTHING_PASSES = all_of(
+NOTHING_PASSES = [
     dead("act2", (1, 1)),
     zero_gradient("layer1.weight", "layer2.weight"),
     signal("layer1", "head", (0, 0)),
     activations("layer1", "layer3", (0, 0)),
     all_alike("act2"),
     stuck(),
-)
+]
 
 
-@sick(
+@case(
     "dead_relu",
-    also={"zero_gradient", "vanishing", "forward_vanishing", "rank_collapse"},
+    also=("zero_gradient", "vanishing", "forward_vanishing", "rank_collapse"),
     cause="bias",
-    prove=NOTHING_PASSES,
+    about="A bias of -50 in the second layer: no unit of it ever gives anything.",
+    facts=NOTHING_PASSES,
 )
 def biases_of_minus_fifty():
-    """A bias of -50 in the second layer: no unit of it ever gives anything."""
     net = mlp(3, nn.ReLU, he)
     nn.init.constant_(net.layer2.bias, -50.0)
     return net, classify(*images()), None
 
 
-@sick("dead_relu", cause="bias", prove=dead("act3", (0.6, 0.85)))
+@case(
+    "dead_relu",
+    cause="bias",
+    about="Most units of the third layer died of their biases; the rest still carries a signal.",
+    facts=[dead("act3", (0.6, 0.85))],
+)
 def three_quarters_dead():
-    """Most units of the third layer died of their biases; the rest still carries a signal."""
     net = mlp(4, nn.ReLU, he)
     with torch.no_grad():
         net.layer3.bias[:48] = -20.0
     return net, classify(*images()), None
 
 
-@sick("dead_relu", cause="bias", prove=dead("act1", (0.5, 0.7)))
+@case(
+    "dead_relu",
+    cause="bias",
+    about="Not far beyond the limit: 38 of 64 units of the first layer.",
+    facts=[dead("act1", (0.5, 0.7))],
+)
 def just_over_half_dead():
-    """Not far beyond the limit: 38 of 64 units of the first layer."""
     net = mlp(2, nn.ReLU, he)
     with torch.no_grad():
         net.layer1.bias[:38] = -30.0
     return net, classify(*images()), None
 
 
-@sick("dead_relu", cause="learning rate too high", prove=dead("act2", (0.5, 1)))
+@case(
+    "dead_relu",
+    cause="learning rate too high",
+    about="A learning rate of 2 was used for some steps, and has thrown the units out of reach.",
+    facts=[dead("act2", (0.5, 1))],
+)
 def killed_by_large_steps():
-    """A learning rate of 2 was used for some steps, and has thrown the units out of reach."""
     net, loss = mlp(3, nn.ReLU, he), classify(*images())
     optimizer = torch.optim.SGD(net.parameters(), lr=2.0)
     for _ in range(6):
@@ -75,69 +87,73 @@ def killed_by_large_steps():
     return net, loss, torch.optim.SGD(net.parameters(), lr=0.01)
 
 
-@sick(
+@case(
     "dead_relu",
-    also={"zero_gradient", "vanishing", "forward_vanishing", "rank_collapse"},
+    also=("zero_gradient", "vanishing", "forward_vanishing", "rank_collapse"),
     cause="initialisation too small",
-    prove=NOTHING_PASSES,
+    about="Weights from -0.1..0 instead of around 0: after a ReLU only negative sums are left.",
+    facts=NOTHING_PASSES,
 )
 def weights_below_zero():
-    """Weights drawn from -0.1..0 instead of around 0: after a ReLU only negative sums are left."""
     net = mlp(3, nn.ReLU, he)
     nn.init.uniform_(net.layer2.weight, -0.1, 0.0)
     nn.init.constant_(net.layer2.bias, -0.1)
     return net, classify(*images()), None
 
 
-@sick("dead_relu", cause="bias", prove=dead("act2", (0.5, 0.8)))
+@case(
+    "dead_relu",
+    cause="bias",
+    about="A convolution most of whose channels have a bias far below zero.",
+    facts=[dead("act2", (0.5, 0.8))],
+)
 def dead_channels():
-    """A convolution most of whose channels have a bias far below zero."""
     net = convnet(3, nn.ReLU, he)
     with torch.no_grad():
         net.conv2.bias[:5] = -15.0
     return net, classify(*pictures()), None
 
 
-@sick(
+@case(
     "saturation",
     cause="initialisation too large",
-    prove=all_of(flat("layer2", torch.tanh, (0.6, 1)), signal("layer1", "layer3", (0.1, 100))),
+    about="Three tanh layers with weights ten times too large: most units sit at -1 or 1.",
+    facts=[flat("layer2", torch.tanh, (0.6, 1)), signal("layer1", "layer3", (0.1, 100))],
 )
 def tanh_at_its_limits():
-    """Three tanh layers with weights ten times too large: most units sit at -1 or 1."""
     return mlp(3, nn.Tanh, gain(10.0)), classify(*images()), None
 
 
-@sick(
+@case(
     "saturation",
     cause="input scale",
-    prove=flat("layer1", torch.sigmoid, (0.6, 1)),
+    about="Pixels of 0 to 255 into sigmoid units: the first layer is full on or full off.",
+    facts=[flat("layer1", torch.sigmoid, (0.6, 1))],
 )
 def raw_pixels_into_sigmoid():
-    """Pixels of 0 to 255 into sigmoid units: the first layer is full on or full off."""
     pixels = torch.from_numpy(load_digits().data[:128]).float() * 16
     return mlp(2, nn.Sigmoid, nn.init.xavier_normal_), classify(pixels, images()[1]), None
 
 
-@sick(
+@case(
     "saturation",
     cause="bias",
-    prove=flat("layer2", torch.tanh, (0.6, 1)),
+    about="A bias of 3 pushes most units of a tanh layer to its upper end.",
+    facts=[flat("layer2", torch.tanh, (0.6, 1))],
 )
 def tanh_pushed_aside():
-    """A bias of 3 pushes most units of a tanh layer to its upper end."""
     net = mlp(3, nn.Tanh, gain(1.0))
     nn.init.constant_(net.layer2.bias, 3.0)
     return net, classify(*images()), None
 
 
-@sick(
+@case(
     "saturation",
     cause="initialisation too large",
-    prove=flat("layer2", F.hardtanh, (0.7, 1)),
+    about="Hidden values are cut to -1..1, but have a size of ten.",
+    facts=[flat("layer2", F.hardtanh, (0.7, 1))],
 )
 def clamped_hidden_values():
-    """Hidden values are cut to -1..1, but have a size of ten."""
     net = nn.Sequential()
     for i in range(1, 4):
         net.add_module(f"layer{i}", nn.Linear(64, 64))
@@ -151,13 +167,13 @@ def far_off_and_flat(model, loss, optimizer):
     flat("head", torch.sigmoid, (0.9, 1))(model, loss, optimizer)
 
 
-@sick(
+@case(
     "saturation",
     cause="loss choice",
-    prove=all_of(far_off_and_flat, stuck(above=0.8)),
+    about="A sigmoid output at 1 where 0 is right, with the squared error: it cannot turn back.",
+    facts=[far_off_and_flat, stuck(above=0.8)],
 )
 def certain_and_wrong():
-    """A sigmoid output at 1 where 0 is right, judged by the squared error: it cannot turn back."""
     x, y = images()
     net = mlp(2, nn.ReLU, he, outputs=1)
     nn.init.constant_(net.head.bias, 14.0)
@@ -176,34 +192,43 @@ class Gate(nn.Module):
         return x + torch.sigmoid(self.gate(x)) * torch.tanh(self.value(x))
 
 
-@sick(
+@case(
     "saturation",
     cause="initialisation too large",
-    prove=all_of(flat("1.gate", torch.sigmoid, (0.7, 1)), flat("1.value", torch.tanh, (0.7, 1))),
+    about="Gated blocks, weights fifteen times too large: gates and values are all on or all off.",
+    facts=[flat("1.gate", torch.sigmoid, (0.7, 1)), flat("1.value", torch.tanh, (0.7, 1))],
 )
 def gates_that_do_not_move():
-    """Gated blocks with weights fifteen times too large: gates and values are all on or all off."""
     net = nn.Sequential(*(Gate(64) for _ in range(3)), nn.Linear(64, 10))
     initialise(net, gain(15.0))
     nn.init.normal_(net[3].weight, std=0.1)
     return net, classify(*images()), None
 
 
-@healthy(prove=all_of(trains(lr=2e-3, steps=60), dead("act24", (0.2, 0.45))))
+@case(
+    None,
+    about="In a deep He network samples grow alike, so a third of the units is off for all of them",
+    facts=[trains(lr=2e-3, steps=60), dead("act24", (0.2, 0.45))],
+)
 def units_that_look_dead():
-    """In a deep He network samples grow alike, so a third of the units is off for all of them."""
     return mlp(24, nn.ReLU, he), classify(*images()), None
 
 
-@healthy(prove=all_of(trains(), dead("act1", (0.3, 0.7))))
+@case(
+    None,
+    about="With a single sample half of the ReLU units give 0, by chance.",
+    facts=[trains(), dead("act1", (0.3, 0.7))],
+)
 def batch_of_one():
-    """With a single sample half of the ReLU units give 0, by chance."""
     return mlp(2, nn.ReLU, he), classify(*images(1)), None
 
 
-@healthy(prove=all_of(trains(lr=1e-3), dead("act1", (0, 0.2))))
+@case(
+    None,
+    about="Pixels of 0 to 255 into a ReLU network: large numbers everywhere, and it learns.",
+    facts=[trains(lr=1e-3), dead("act1", (0, 0.2))],
+)
 def raw_pixels_into_relu():
-    """Pixels of 0 to 255 into a ReLU network: large numbers everywhere, and it learns."""
     pixels = torch.from_numpy(load_digits().data[:128]).float() * 16
     return mlp(2, nn.ReLU), classify(pixels, images()[1]), None
 
@@ -213,9 +238,12 @@ def right_and_saturated(model, loss, optimizer):
     flat("head", torch.sigmoid, (0.9, 1))(model, loss, optimizer)
 
 
-@healthy(prove=right_and_saturated)
+@case(
+    None,
+    about="A trained classifier is sure of itself: its output sigmoid is flat, as it should be.",
+    facts=[right_and_saturated],
+)
 def sigmoid_output_that_is_right():
-    """A trained classifier is sure of itself: its output sigmoid is flat, as it should be."""
     x, y = images(64)
     net, target = mlp(2, nn.ReLU, he, outputs=1), (y < 5).float()[:, None]
     loss = lambda model: F.binary_cross_entropy(torch.sigmoid(model(x)), target)  # noqa: E731
@@ -231,9 +259,8 @@ def slopes_learn(model, loss, optimizer):
     assert all(gradients(model, loss)[f"act{i}.weight"].abs() > 1e-4 for i in range(1, 5))
 
 
-@healthy(prove=all_of(trains(), slopes_learn))
+@case(None, about="Slopes below zero that are learnt.", facts=[trains(), slopes_learn])
 def prelu():
-    """Slopes below zero that are learnt."""
     return mlp(4, nn.PReLU, he), classify(*images()), None
 
 
@@ -243,16 +270,22 @@ def mostly_zero(model, loss, optimizer):
     dead("act1", (0, 0.1))(model, loss, optimizer)
 
 
-@healthy(prove=all_of(trains(), mostly_zero))
+@case(
+    None,
+    about="Biases of -1 keep four of five ReLU outputs at 0, but no unit is off for all samples.",
+    facts=[trains(), mostly_zero],
+)
 def sparse_on_purpose():
-    """Biases of -1 keep four of five ReLU outputs at 0, but no unit is off for all samples."""
     net = mlp(2, nn.ReLU, he, width=128)
     nn.init.constant_(net.layer1.bias, -1.0)
     return net, classify(*images(256)), None
 
 
-@healthy(prove=trains(lr=3e-3))
+@case(
+    None,
+    about="Half of each layer's units are dropped, others in each pass.",
+    facts=[trains(lr=3e-3)],
+)
 def dropout_of_half():
-    """Half of each layer's units are dropped, others in each pass."""
     net = mlp(3, lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.5)), he, width=128)
     return net, classify(*images()), None

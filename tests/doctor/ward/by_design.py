@@ -5,10 +5,11 @@ import copy
 import torch
 from torch import nn
 
+from tests.doctor.case import case
+
 from .attention import Attention, Language, Pre, feedforward, next_word
-from .case import healthy
 from .material import Residual, classify, convnet, gain, he, images, initialise, mlp, pictures, text
-from .proofs import all_of, gradients, history, seen, signal, trainable, trains
+from .proofs import gradients, history, seen, signal, trainable, trains
 
 
 class LowRank(nn.Module):
@@ -38,16 +39,22 @@ def adapted():
     return net
 
 
-@healthy(prove=all_of(zero_only_at_first, trains(to=0.8, steps=60)))
+@case(
+    None,
+    about="LoRA before its first step: one factor is 0, so the other has no gradient yet.",
+    facts=[zero_only_at_first, trains(to=0.8, steps=60)],
+)
 def low_rank_adapters():
-    """LoRA before its first step: one factor is 0, so the other has no gradient yet."""
     net = adapted()
     return net, classify(*images()), torch.optim.Adam(trainable(net), 1e-2)
 
 
-@healthy(prove=trains(to=0.8, steps=60))
+@case(
+    None,
+    about="The same, brought without an optimizer: the base stays frozen on purpose.",
+    facts=[trains(to=0.8, steps=60)],
+)
 def low_rank_adapters_alone():
-    """The same, brought without an optimizer: the base stays frozen on purpose."""
     return adapted(), classify(*images()), None
 
 
@@ -63,7 +70,7 @@ class Scaled(nn.Module):
 
 
 def branch_is_quiet(factor):
-    """Proof that the branch's signal is tiny beside its scale's own, and the stream's is not."""
+    """Fact that the branch's signal is tiny beside its scale's own, and the stream's is not."""
 
     def prove(model, loss, optimizer):
         grads = gradients(model, loss)
@@ -75,9 +82,12 @@ def branch_is_quiet(factor):
     return prove
 
 
-@healthy(prove=all_of(branch_is_quiet(1e-3), trains(), signal("embed", "blocks", (0.1, 10))))
+@case(
+    None,
+    about="Branches behind scales of 10^-6 in a decoder: nearly silent, beside a sound stream.",
+    facts=[branch_is_quiet(1e-3), trains(), signal("embed", "blocks", (0.1, 10))],
+)
 def layer_scale():
-    """Branches behind scales of 10^-6 in a decoder: nearly silent, beside a sound stream."""
     blocks = []
     for _ in range(4):
         blocks += [
@@ -87,9 +97,12 @@ def layer_scale():
     return Language(blocks), next_word(text()), None
 
 
-@healthy(prove=all_of(branch_is_quiet(0.0), trains()))
+@case(
+    None,
+    about="Sixteen residual blocks whose branches start with a weight of exactly 0.",
+    facts=[branch_is_quiet(0.0), trains()],
+)
 def rezero():
-    """Sixteen residual blocks whose branches start with a weight of exactly 0."""
     blocks = [Scaled(nn.Sequential(nn.Linear(64, 64), nn.ReLU()), 1, 0.0) for _ in range(16)]
     return initialise(nn.Sequential(*blocks, nn.Linear(64, 10)), he), classify(*images()), None
 
@@ -100,17 +113,23 @@ def zero_head_then_not(model, loss, optimizer):
     assert gradients(model, loss)["layer1.weight"].any()
 
 
-@healthy(prove=all_of(zero_head_then_not, trains()))
+@case(
+    None,
+    about="The read-out starts at 0, so nothing reaches the layers before it in the first step.",
+    facts=[zero_head_then_not, trains()],
+)
 def zero_head():
-    """The read-out starts at 0, so nothing reaches the layers before it in the first step."""
     net = mlp(3, nn.ReLU, he)
     nn.init.zeros_(net.head.weight)
     return net, classify(*images()), None
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="The last batch norm of each residual branch starts with a scale of 0.",
+    facts=[trains()],
+)
 def zero_last_norm():
-    """The last batch norm of each residual branch starts with a scale of 0."""
     blocks = []
     for _ in range(6):
         last = nn.BatchNorm2d(8)
@@ -130,9 +149,12 @@ def biases_cancel(model, loss, optimizer):
         assert grads[f"conv{i}.bias"].norm() < 1e-5 * grads[f"conv{i}.weight"].norm()
 
 
-@healthy(prove=all_of(biases_cancel, trains()))
+@case(
+    None,
+    about="What a bias adds, batch norm takes away: its gradient is 0 up to rounding.",
+    facts=[biases_cancel, trains()],
+)
 def bias_before_batch_norm():
-    """What a bias adds, batch norm takes away: its gradient is 0 up to rounding."""
     return convnet(3, nn.ReLU, he, norm=nn.BatchNorm2d).double(), doubled(), None
 
 
@@ -146,16 +168,18 @@ def mostly_untouched(model, loss, optimizer):
     assert (rows == 0).double().mean() > 0.9
 
 
-@healthy(prove=all_of(mostly_untouched, trains()))
+@case(
+    None,
+    about="Of a thousand words the batch holds a few; the other rows have no gradient.",
+    facts=[mostly_untouched, trains()],
+)
 def large_vocabulary():
-    """Of a thousand words the batch holds a few; the other rows have no gradient."""
     net = Language([Pre(32, causal=True)], words=1000)
     return net, next_word(text()), None
 
 
-@healthy(prove=trains())
+@case(None, about="Input and output embeddings are one tensor.", facts=[trains()])
 def tied_embeddings():
-    """Input and output embeddings are one tensor."""
     net = Language([Pre(32, causal=True), nn.LayerNorm(32)])
     nn.init.normal_(net.embed.weight, std=0.2)
     net.head.weight = net.embed.weight
@@ -168,36 +192,41 @@ def scale_changes_nothing(model, loss, optimizer):
     trains()(model, loss, torch.optim.Adam(model.parameters(), 1e-2, eps=1e-30))
 
 
-@healthy(prove=scale_changes_nothing)
+@case(None, about="A loss multiplied by 10^6.", facts=[scale_changes_nothing])
 def loss_times_a_million():
-    """A loss multiplied by 10^6."""
     return mlp(3, nn.ReLU, he), classify(*images(), 1e6), None
 
 
-@healthy(prove=scale_changes_nothing)
+@case(None, about="A loss multiplied by 10^-9, in float32.", facts=[scale_changes_nothing])
 def loss_over_a_billion():
-    """A loss multiplied by 10^-9, in float32."""
     return mlp(3, nn.ReLU, he), classify(*images(), 1e-9), None
 
 
-@healthy(prove=scale_changes_nothing)
+@case(
+    None, about="A loss summed over 512 samples instead of averaged.", facts=[scale_changes_nothing]
+)
 def summed_loss():
-    """A loss summed over 512 samples instead of averaged."""
     return mlp(3, nn.ReLU, he), classify(*images(512), reduction="sum"), None
 
 
-@healthy(prove=trains(to=0.8, steps=60))
+@case(
+    None,
+    about="Features are kept, a new head is trained, and the optimizer knows of the head only.",
+    facts=[trains(to=0.8, steps=60)],
+)
 def frozen_backbone():
-    """Features are kept, a new head is trained, and the optimizer knows of the head only."""
     net = convnet(4, nn.ReLU, he, channels=16)
     net.requires_grad_(False)
     net.head.requires_grad_(True)
     return net, classify(*pictures()), torch.optim.Adam(net.head.parameters(), 3e-2)
 
 
-@healthy(prove=trains(to=0.8, steps=60))
+@case(
+    None,
+    about="The backbone would take gradients, but the optimizer was given the head alone.",
+    facts=[trains(to=0.8, steps=60)],
+)
 def head_of_a_backbone_that_wants():
-    """The backbone would take gradients, but the optimizer was given the head alone."""
     net = mlp(3, nn.ReLU, he)
     return net, classify(*images()), torch.optim.Adam(net.head.parameters(), 1e-2)
 
@@ -214,16 +243,18 @@ class Averaged(nn.Module):
         return self.net(x)
 
 
-@healthy(prove=trains())
+@case(None, about="A frozen copy for evaluation sits beside the network.", facts=[trains()])
 def moving_average():
-    """A frozen copy for evaluation sits beside the network."""
     net = Averaged(mlp(3, nn.ReLU, he), False)
     return net, classify(*images()), torch.optim.Adam(net.net.parameters(), 1e-2)
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="The copy was not even frozen, but the optimizer does not hold it.",
+    facts=[trains()],
+)
 def moving_average_not_in_the_optimizer():
-    """The copy was not even frozen, but the optimizer does not hold it."""
     net = Averaged(mlp(3, nn.ReLU, he), True)
     return net, classify(*images()), torch.optim.Adam(net.net.parameters(), 1e-2)
 
@@ -234,9 +265,12 @@ def small_gradients_all_the_same(model, loss, optimizer):
     assert all(grads[n].norm() < 1e-3 * model.get_parameter(n).norm() for n in weights)
 
 
-@healthy(prove=all_of(small_gradients_all_the_same, trains()))
+@case(
+    None,
+    about="Only the direction of a weight matters: at length x 1000 its gradient is a thousandth.",
+    facts=[small_gradients_all_the_same, trains()],
+)
 def weight_norm_with_large_weights():
-    """Only the direction of a weight matters: at length x 1000 its gradient is a thousandth."""
     net = mlp(3, nn.ReLU, he)
     for name in ("layer1", "layer2", "layer3"):
         layer = nn.utils.parametrizations.weight_norm(net.get_submodule(name))
@@ -245,9 +279,12 @@ def weight_norm_with_large_weights():
     return net, classify(*images()), None
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="The same with layer norm: weights a hundred times as large, gradients as much smaller.",
+    facts=[trains()],
+)
 def weights_before_a_norm():
-    """The same with layer norm: weights a hundred times too large, gradients as much too small."""
     net = mlp(3, nn.ReLU, gain(100.0), norm=nn.LayerNorm)
     nn.init.normal_(net.head.weight, std=0.1)
     return net, classify(*images()), torch.optim.Adam(net.parameters(), 0.05)
@@ -258,9 +295,12 @@ def stream_goes_on(model, loss, optimizer):
     assert 0.5 < norms[0] / norms[1] < 2
 
 
-@healthy(prove=all_of(stream_goes_on, trains()))
+@case(
+    None,
+    about="The last layer of each residual branch starts at 0, as in Fixup.",
+    facts=[stream_goes_on, trains()],
+)
 def zero_initialised_branches():
-    """The last layer of each residual branch starts at 0, as in Fixup."""
     blocks = []
     for _ in range(12):
         last = nn.Linear(64, 64)

@@ -4,61 +4,60 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import healthy, sick
+from tests.doctor.case import case
+
 from .material import Residual, classify, convnet, gain, he, initialise, pictures
-from .proofs import activations, all_of, dead, signal, spread, stuck, trains
+from .proofs import activations, dead, signal, spread, stuck, trains
 
 xavier = nn.init.xavier_normal_
 
 
-@sick(
+@case(
     "vanishing",
-    also={"rank_collapse", "dead_relu"},
+    also=("rank_collapse", "dead_relu"),
     cause="initialisation too small",
-    prove=all_of(
+    about="PyTorch's own weights in a plain convnet: a factor of about 0.4 in each layer.",
+    facts=[
         signal("conv1", "conv16", (0, 1e-5)),
         spread("act16", (0, 1e-3)),
         dead("act15", (0.5, 1)),
         stuck(),
-    ),
+    ],
 )
 def sixteen_default_convolutions():
-    """PyTorch's own weights in a plain convnet: a factor of about 0.4 in each layer."""
     return convnet(16), classify(*pictures()), None
 
 
-@sick(
+@case(
     "vanishing",
-    also={"rank_collapse"},
+    also=("rank_collapse",),
     cause="slope of the activation",
-    prove=all_of(signal("conv1", "conv8", (0, 1e-3)), spread("act8", (0, 1e-3)), stuck()),
+    about="LeNet's activation in a network of eight convolutions.",
+    facts=[signal("conv1", "conv8", (0, 1e-3)), spread("act8", (0, 1e-3)), stuck()],
 )
 def sigmoid_convnet():
-    """LeNet's activation in a network of eight convolutions."""
     return convnet(8, nn.Sigmoid, xavier), classify(*pictures()), None
 
 
-@sick(
+@case(
     "forward_vanishing",
-    also={"vanishing"},
+    also=("vanishing",),
     cause="initialisation too small",
-    prove=all_of(
-        activations("conv1", "conv8", (0, 1e-5)), signal("conv1", "conv8", (0, 1e-5)), stuck()
-    ),
+    about="Filters drawn from N(0, 0.01), as old recipes for wide first layers had them.",
+    facts=[activations("conv1", "conv8", (0, 1e-5)), signal("conv1", "conv8", (0, 1e-5)), stuck()],
 )
 def filters_of_one_hundredth():
-    """Filters drawn from N(0, 0.01), as old recipes for wide first layers had them."""
     return convnet(8, nn.ReLU, lambda w: nn.init.normal_(w, std=0.01)), classify(*pictures()), None
 
 
-@sick(
+@case(
     "exploding",
-    also={"forward_exploding"},
+    also=("forward_exploding",),
     cause="initialisation too large",
-    prove=all_of(activations("conv1", "conv12", (1e4, 1e9)), signal("conv1", "conv12", (3e3, 1e9))),
+    about="He's formula with channels as fan-in, not channels times kernel: three times too large",
+    facts=[activations("conv1", "conv12", (1e4, 1e9)), signal("conv1", "conv12", (3e3, 1e9))],
 )
 def fan_in_without_the_kernel():
-    """He's formula with channels as fan-in, not channels times kernel: three times too large."""
     return (
         convnet(12, nn.ReLU, lambda w: nn.init.normal_(w, std=(2 / w.shape[1]) ** 0.5)),
         classify(*pictures()),
@@ -66,13 +65,13 @@ def fan_in_without_the_kernel():
     )
 
 
-@sick(
+@case(
     "exploding",
     cause="normalisation without skip",
-    prove=all_of(signal("conv1", "head", (3e3, 1e7)), activations("norm2", "norm80", (0.9, 1.1))),
+    about="A VGG of 80 layers: batch norm after each convolution, and no skip.",
+    facts=[signal("conv1", "head", (3e3, 1e7)), activations("norm2", "norm80", (0.9, 1.1))],
 )
 def plain_batch_norm_convnet():
-    """A VGG of 80 layers: batch norm after each convolution, and no skip."""
     return convnet(80, nn.ReLU, he, norm=nn.BatchNorm2d), classify(*pictures(16)), None
 
 
@@ -98,41 +97,51 @@ class ResNet(nn.Module):
         return self.head(self.blocks(self.stem(x)).mean((2, 3)))
 
 
-@sick(
+@case(
     "forward_exploding",
-    also={"exploding"},
+    also=("exploding",),
     cause="residual without normalisation",
-    prove=all_of(
-        activations("stem", "blocks.27", (1e4, 1e12)), signal("stem", "blocks.27", (1e4, 1e12))
-    ),
+    about="A residual network whose batch norms were taken out.",
+    facts=[activations("stem", "blocks.27", (1e4, 1e12)), signal("stem", "blocks.27", (1e4, 1e12))],
 )
 def resnet_without_norms():
-    """A residual network whose batch norms were taken out."""
     net = ResNet(28, lambda channels: nn.Identity())
     return initialise(net, gain(2.0)), classify(*pictures(32)), None
 
 
-@healthy(prove=all_of(trains(steps=25), signal("stem", "blocks.11", (0.1, 1e2))))
+@case(
+    None,
+    about="Twelve pre-activation blocks with batch norm.",
+    facts=[trains(steps=25), signal("stem", "blocks.11", (0.1, 1e2))],
+)
 def resnet():
-    """Twelve pre-activation blocks with batch norm."""
     return initialise(ResNet(12, nn.BatchNorm2d), he), classify(*pictures()), None
 
 
-@healthy(prove=all_of(trains(), signal("stem", "blocks.11", (0.1, 1e2))))
+@case(
+    None,
+    about="The same with group norm, which needs no batch.",
+    facts=[trains(), signal("stem", "blocks.11", (0.1, 1e2))],
+)
 def resnet_with_group_norm():
-    """The same with group norm, which needs no batch."""
     return initialise(ResNet(12, lambda c: nn.GroupNorm(2, c)), he), classify(*pictures()), None
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="Four convolutions with batch norm, whose biases have a zero gradient.",
+    facts=[trains()],
+)
 def small_vgg():
-    """Four convolutions with batch norm, whose biases have a zero gradient."""
     return convnet(4, nn.ReLU, he, norm=nn.BatchNorm2d), classify(*pictures()), None
 
 
-@healthy(prove=all_of(trains(), dead("act3", (0, 0.3))))
+@case(
+    None,
+    about="Six convolutions with leaky ReLU and instance norm.",
+    facts=[trains(), dead("act3", (0, 0.3))],
+)
 def leaky_convnet():
-    """Six convolutions with leaky ReLU and instance norm."""
     net = convnet(6, lambda: nn.LeakyReLU(0.1), he, norm=nn.InstanceNorm2d)
     return net, classify(*pictures()), None
 
@@ -158,9 +167,8 @@ class DenseNet(nn.Module):
         return self.head(F.relu(x).mean((2, 3)))
 
 
-@healthy(prove=trains())
+@case(None, about="Early features reach the read-out directly.", facts=[trains()])
 def densenet():
-    """Early features reach the read-out directly."""
     return initialise(DenseNet(), he), classify(*pictures()), None
 
 
@@ -188,9 +196,12 @@ class UNet(nn.Module):
         return self.head(self.merge1(torch.cat([a, self.up1(b)], 1)))
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="Which pixels are brighter than their neighbours? The bottom matters little, and may.",
+    facts=[trains()],
+)
 def unet_segments():
-    """Which pixels are brighter than their neighbours? The bottom matters little, and may."""
     x, _ = pictures(32)
     bright = (x > F.avg_pool2d(x, 3, 1, 1)).float()
     return UNet(), lambda model: F.binary_cross_entropy_with_logits(model(x), bright), None
@@ -212,9 +223,8 @@ class Separable(nn.Sequential):
         return x + self.point(h * scale[..., None, None])
 
 
-@healthy(prove=trains())
+@case(None, about="Depthwise convolutions with gates of hard sigmoids.", facts=[trains()])
 def mobile_blocks():
-    """Depthwise convolutions with gates of hard sigmoids."""
     net = nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1),
         *(Separable(16) for _ in range(4)),
@@ -225,9 +235,12 @@ def mobile_blocks():
     return net, classify(*pictures()), None
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="Fine-tuning in eval mode: batch norms use their stored statistics and take no gradient",
+    facts=[trains()],
+)
 def frozen_batch_norm():
-    """Fine-tuning in eval mode: batch norms use their stored statistics and take no gradient."""
     net = convnet(3, nn.ReLU, he, norm=nn.BatchNorm2d).eval()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import healthy, sick
+from tests.doctor.case import case
+
 from .material import Residual, classify, fit, gain, he, images, initialise, mlp
-from .proofs import activations, all_of, signal, trains
+from .proofs import activations, signal, trains
 
 
 def blocks(depth, scale=1.0):
@@ -18,16 +19,14 @@ def blocks(depth, scale=1.0):
     return initialise(net, he)
 
 
-@sick(
+@case(
     "forward_exploding",
-    also={"exploding"},
+    also=("exploding",),
     cause="residual without normalisation",
-    prove=all_of(
-        activations("block1", "block28", (3e3, 1e7)), signal("block1", "block28", (3e3, 1e7))
-    ),
+    about="Each block adds as much variance as came in, and nothing normalises: 2 to the depth.",
+    facts=[activations("block1", "block28", (3e3, 1e7)), signal("block1", "block28", (3e3, 1e7))],
 )
 def residual_blocks_add_up():
-    """Each block adds as much variance as came in, and nothing normalises: 2 to the depth."""
     return blocks(28), classify(*images()), None
 
 
@@ -35,45 +34,62 @@ def in_range(last):
     return signal("layer1", last, (1e-2, 1e2))
 
 
-@healthy(prove=all_of(trains(), in_range("head")))
+@case(None, about="Deep, plain, well initialised.", facts=[trains(), in_range("head")])
 def he_relu_twelve_layers():
-    """Deep, plain, well initialised."""
     return mlp(12, nn.ReLU, he), classify(*images()), None
 
 
-@healthy(prove=all_of(trains(lr=2e-3, steps=60), in_range("layer20")))
+@case(
+    None,
+    about="A deep tanh network at its critical point.",
+    facts=[trains(lr=2e-3, steps=60), in_range("layer20")],
+)
 def orthogonal_tanh_twenty_layers():
-    """A deep tanh network at its critical point."""
     return mlp(20, nn.Tanh, nn.init.orthogonal_), classify(*images()), None
 
 
-@healthy(prove=all_of(trains(lr=2e-3), in_range("layer16")))
+@case(
+    None,
+    about="Self-normalising, with weights of variance 1 / fan-in.",
+    facts=[trains(lr=2e-3), in_range("layer16")],
+)
 def selu_sixteen_layers():
-    """Self-normalising, with weights of variance 1 / fan-in."""
     return mlp(16, nn.SELU, gain(1.0)), classify(*images()), None
 
 
-@healthy(prove=all_of(trains(), in_range("head")))
+@case(
+    None,
+    about="Sigmoid, but shallow: a factor of some tens, and it learns.",
+    facts=[trains(), in_range("head")],
+)
 def two_sigmoid_layers():
-    """Sigmoid, but shallow: a factor of some tens, and it learns."""
     return mlp(2, nn.Sigmoid, nn.init.xavier_normal_), classify(*images()), None
 
 
-@healthy(prove=all_of(trains(), signal("layer1", "head", (1e-2, 0.1))))
+@case(
+    None,
+    about="PyTorch's own weights lose signal, but three layers do not lose much.",
+    facts=[trains(), signal("layer1", "head", (1e-2, 0.1))],
+)
 def default_weights_three_layers():
-    """PyTorch's own weights lose signal, but three layers do not lose much."""
     return mlp(3, nn.ReLU), classify(*images()), None
 
 
-@healthy(prove=all_of(trains(lr=3e-3), signal("layer1", "layer20", (1, 1e2))))
+@case(
+    None,
+    about="Batch norm without skips, not yet too deep: the signal grows by tens.",
+    facts=[trains(lr=3e-3), signal("layer1", "layer20", (1, 1e2))],
+)
 def batch_norm_twenty_layers():
-    """Batch norm without skips, not yet too deep: the signal grows by tens."""
     return mlp(20, nn.ReLU, he, norm=nn.BatchNorm1d), classify(*images()), None
 
 
-@healthy(prove=all_of(trains(lr=1e-3), activations("block1", "block40", (1, 10))))
+@case(
+    None,
+    about="Forty residual blocks without a norm, whose branches are scaled by 1 / sqrt(depth).",
+    facts=[trains(lr=1e-3), activations("block1", "block40", (1, 10))],
+)
 def scaled_residual_blocks():
-    """Forty residual blocks without a norm, whose branches are scaled by 1 / sqrt(depth)."""
     return blocks(40, 40**-0.5), classify(*images()), None
 
 
@@ -90,9 +106,12 @@ class Highway(nn.Module):
         return gate * torch.relu(self.change(x)) + (1 - gate) * x
 
 
-@healthy(prove=all_of(trains(), signal("0", "11", (1e-2, 1e2))))
+@case(
+    None,
+    about="Twelve highway layers with closed gates.",
+    facts=[trains(), signal("0", "11", (1e-2, 1e2))],
+)
 def highway():
-    """Twelve highway layers with closed gates."""
     return (
         nn.Sequential(*(Highway(64) for _ in range(12)), nn.Linear(64, 10)),
         classify(*images()),
@@ -105,9 +124,12 @@ class Sine(nn.Module):
         return torch.sin(x)
 
 
-@healthy(prove=trains(steps=100, lr=1e-3))
+@case(
+    None,
+    about="A sine network with a first frequency of 30 draws a picture.",
+    facts=[trains(steps=100, lr=1e-3)],
+)
 def siren():
-    """A sine network with a first frequency of 30 draws a picture."""
     net = mlp(3, Sine, inputs=2, outputs=1)
     nn.init.uniform_(net.layer1.weight, -15.0, 15.0)
     for layer in (net.layer2, net.layer3, net.head):
@@ -117,9 +139,12 @@ def siren():
     return net, fit(grid, torch.sin(9 * grid[:, :1]) * F.relu(grid[:, 1:])), None
 
 
-@healthy(prove=all_of(trains(), signal("0", "14", (0.2, 5))))
+@case(
+    None,
+    about="Layers of 256 and 64 units in turn: a gradient's norm is kept, its size per unit is not",
+    facts=[trains(), signal("0", "14", (0.2, 5))],
+)
 def wide_and_narrow():
-    """Layers of 256 and 64 units in turn: a gradient's norm is kept, its size per unit is not."""
     net = nn.Sequential()
     for fan_in, fan_out in [(64, 256), (256, 64)] * 4:
         net.extend([nn.Linear(fan_in, fan_out), nn.ReLU()])

@@ -4,13 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import healthy, sick
+from tests.doctor.case import case
+
 from .material import Lambda, classify, convnet, fit, gain, he, images, initialise, mlp, pictures
-from .proofs import activations, all_of, finite_gradients, gradients, seen, signal, spread, trains
+from .proofs import activations, finite_gradients, gradients, seen, signal, spread, trains
 
 
 def lost(share):
-    """Proof that so many gradient entries are 0 here, and not with the loss multiplied by 2^14."""
+    """Fact that so many gradient entries are 0 here, and not with the loss multiplied by 2^14."""
 
     def prove(model, loss, optimizer):
         plain, scaled = gradients(model, loss), gradients(model, lambda m: 2.0**14 * loss(m))
@@ -25,21 +26,25 @@ def half(model):
     return model.to(torch.float16)
 
 
-@sick(
+@case(
     "fp16_underflow",
-    also={"vanishing", "rank_collapse"},
+    also=("vanishing", "rank_collapse"),
     cause="half precision",
-    prove=all_of(lost(0.4), signal("layer1", "head", (0, 1e-4)), spread("act10", (0, 1e-3))),
+    about="Ten sigmoid layers in float16: what is left of the signal is rounded to 0.",
+    facts=[lost(0.4), signal("layer1", "head", (0, 1e-4)), spread("act10", (0, 1e-3))],
 )
 def sigmoid_in_half():
-    """Ten sigmoid layers in float16: what is left of the signal is rounded to 0."""
     x, y = images()
     return half(mlp(10, nn.Sigmoid)), classify(x.half(), y), None
 
 
-@sick("fp16_underflow", cause="half precision", prove=lost(0.3))
+@case(
+    "fp16_underflow",
+    cause="half precision",
+    about="A convolution in float16 whose loss is a mean over 65 thousand numbers and small errors",
+    facts=[lost(0.3)],
+)
 def mean_over_many_pixels():
-    """A convolution in float16 whose loss is a mean over 65 thousand numbers and small errors."""
     x = F.interpolate(pictures(64)[0], scale_factor=4).half()
     net = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
     return half(net), lambda model: 1e-3 * F.mse_loss(model(x), 0.1 * x), None
@@ -54,15 +59,23 @@ def autocast(x, y, scale=1.0):
     return loss
 
 
-@sick("fp16_underflow", cause="half precision", prove=lost(0.3))
+@case(
+    "fp16_underflow",
+    cause="half precision",
+    about="Float32 weights under autocast, a loss weighed by 10^-5, and no gradient scaler.",
+    facts=[lost(0.3)],
+)
 def autocast_without_scaler():
-    """Float32 weights under autocast, a loss weighed by 10^-5, and no gradient scaler."""
     return mlp(4, nn.ReLU, he), autocast(*images(), scale=1e-5), None
 
 
-@sick("fp16_underflow", cause="half precision", prove=lost(0.3))
+@case(
+    "fp16_underflow",
+    cause="half precision",
+    about="A convnet in float16 whose loss has a weight of 10^-5.",
+    facts=[lost(0.3)],
+)
 def tiny_auxiliary_loss():
-    """A convnet in float16 whose loss has a weight of 10^-5."""
     x, y = pictures()
     return half(convnet(3, nn.ReLU, he)), classify(x.half(), y, 1e-5), None
 
@@ -83,7 +96,7 @@ def leaves_the_range(model, loss, optimizer):
 
 
 def same_in_single(x, to_loss, *proofs):
-    """Proof that the same weights and data are finite in float32, and what else holds there."""
+    """Fact that the same weights and data are finite in float32, and what else holds there."""
 
     def prove(model, loss, optimizer):
         model.float()
@@ -95,11 +108,12 @@ def same_in_single(x, to_loss, *proofs):
     return prove
 
 
-@sick(
+@case(
     "fp16_overflow",
-    also={"exploding", "forward_exploding"},
+    also=("exploding", "forward_exploding"),
     cause="half precision",
-    prove=all_of(
+    about="Eight layers at four times the He scale pass 65504 in float16; float32 would hold them",
+    facts=[
         leaves_the_range,
         same_in_single(
             lambda: images()[0],
@@ -107,10 +121,9 @@ def same_in_single(x, to_loss, *proofs):
             activations("layer1", "layer8", (3e3, 1e6)),
             signal("layer1", "head", (3e3, 1e6)),
         ),
-    ),
+    ],
 )
 def large_weights_in_half():
-    """Eight layers at four times the He scale pass 65504 in float16; float32 would hold them."""
     x, y = images()
     return half(mlp(8, nn.ReLU, gain(4 * 2**0.5))), classify(x.half(), y), None
 
@@ -119,13 +132,13 @@ def squares(model_input):
     return lambda model: F.mse_loss(model(model_input), torch.zeros_like(model_input[:, :1]))
 
 
-@sick(
+@case(
     "fp16_overflow",
     cause="half precision",
-    prove=all_of(leaves_the_range, same_in_single(lambda: 100 * images()[0], squares)),
+    about="A layer squares values of some hundreds, which is more than 65504.",
+    facts=[leaves_the_range, same_in_single(lambda: 100 * images()[0], squares)],
 )
 def square_of_three_hundred():
-    """A layer squares values of some hundreds, which is more than 65504."""
     net = nn.Sequential(
         nn.Linear(64, 64), Lambda(torch.square), Lambda(lambda h: h / 1e5), nn.Linear(64, 1)
     )
@@ -137,15 +150,23 @@ def scale_is_too_large(model, loss, optimizer):
     assert finite_gradients(model, lambda m: loss(m) / 2**20)
 
 
-@sick("fp16_overflow", cause="half precision", prove=scale_is_too_large)
+@case(
+    "fp16_overflow",
+    cause="half precision",
+    about="A loss scale of 2^24 under autocast: the float32 loss is finite, the gradients are not",
+    facts=[scale_is_too_large],
+)
 def loss_scale_too_large():
-    """A loss scale of 2^24 under autocast: the float32 loss is finite, the gradients are not."""
     return mlp(3, nn.ReLU, he), autocast(*images(), scale=2.0**24), None
 
 
-@sick("fp16_overflow", cause="half precision", prove=scale_is_too_large)
+@case(
+    "fp16_overflow",
+    cause="half precision",
+    about="The same in a convnet that is float16 throughout, up to its read-out.",
+    facts=[scale_is_too_large],
+)
 def convnet_with_a_large_scale():
-    """The same in a convnet that is float16 throughout, up to its read-out."""
     x, y = pictures()
 
     def loss(model):
@@ -163,16 +184,22 @@ def smooth(depth):
     return mlp(depth, nn.Tanh, gain(1.0))
 
 
-@healthy(prove=all_of(trains(lr=3e-3), few_zeros))
+@case(
+    None,
+    about="All in bfloat16, which has the range of float32.",
+    facts=[trains(lr=3e-3), few_zeros],
+)
 def bfloat16():
-    """All in bfloat16, which has the range of float32."""
     x, y = images()
     return smooth(3).to(torch.bfloat16), classify(x.bfloat16(), y), None
 
 
-@healthy(prove=all_of(trains(lr=3e-3), few_zeros))
+@case(
+    None,
+    about="Float32 weights, and matrix products in bfloat16.",
+    facts=[trains(lr=3e-3), few_zeros],
+)
 def bfloat16_autocast():
-    """Float32 weights, and matrix products in bfloat16."""
     x, y = images()
 
     def loss(model):
@@ -182,24 +209,33 @@ def bfloat16_autocast():
     return smooth(4), loss, None
 
 
-@healthy(prove=all_of(trains(lr=3e-3), few_zeros))
+@case(
+    None,
+    about="Float16 under autocast with a loss scale of 1024, as a gradient scaler would set it.",
+    facts=[trains(lr=3e-3), few_zeros],
+)
 def autocast_with_a_scale():
-    """Float16 under autocast with a loss scale of 1024, as a gradient scaler would set it."""
     return smooth(4), autocast(*images(), scale=1024.0), None
 
 
-@healthy(prove=all_of(trains(lr=3e-3), few_zeros))
+@case(
+    None,
+    about="Three layers wholly in float16: nothing is small enough to be lost.",
+    facts=[trains(lr=3e-3), few_zeros],
+)
 def half_that_is_fine():
-    """Three layers wholly in float16: nothing is small enough to be lost."""
     x, y = images(32)
     net = smooth(3).half()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
     return net, classify(x.half(), y), optimizer
 
 
-@healthy(prove=trains(lr=3e-3))
+@case(
+    None,
+    about="Linear layers in bfloat16, layer norms and head in float32.",
+    facts=[trains(lr=3e-3)],
+)
 def norms_in_single():
-    """Linear layers in bfloat16, layer norms and head in float32."""
     x, y = images()
 
     class Cast(nn.Module):
@@ -217,9 +253,8 @@ def norms_in_single():
     return net, classify(x, y), None
 
 
-@healthy(prove=trains())
+@case(None, about="All in float64.", facts=[trains()])
 def double_precision():
-    """All in float64."""
     x, y = images()
     return smooth(3).double(), fit(x.double(), F.one_hot(y, 10).double()), None
 
@@ -229,9 +264,12 @@ def thousands(model, loss, optimizer):
     assert hidden.isfinite().all() and 2e3 < hidden.abs().max() < 2e4
 
 
-@healthy(prove=all_of(trains(), thousands, few_zeros))
+@case(
+    None,
+    about="Hidden values of some thousands in float16, far from 65504, and a loss scale of 1024.",
+    facts=[trains(), thousands, few_zeros],
+)
 def large_but_in_range():
-    """Hidden values of some thousands in float16, far from 65504, and a loss scale of 1024."""
     x, y = images()
     net = initialise(
         nn.Sequential(

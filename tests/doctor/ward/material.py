@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.doctor.case import Loss
 from vgplib.networks import digits
-
-from .case import Loss
 
 Init = Callable[[Tensor], Tensor]
 

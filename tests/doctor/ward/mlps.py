@@ -3,21 +3,22 @@
 import torch
 from torch import nn
 
-from .case import sick
+from tests.doctor.case import case
+
 from .material import Lambda, classify, gain, he, images, initialise, mlp
-from .proofs import activations, all_of, dead, flat, gradients, history, signal, spread, stuck
+from .proofs import activations, dead, flat, gradients, history, signal, spread, stuck
 
 xavier = nn.init.xavier_normal_
 
 
-@sick(
+@case(
     "vanishing",
-    also={"rank_collapse"},
+    also=("rank_collapse",),
     cause="slope of the activation",
-    prove=all_of(signal("layer1", "layer8", (0, 3e-4)), spread("act8", (0, 1e-3)), stuck()),
+    about="The classic: every sigmoid takes at least three quarters of the signal, none saturates",
+    facts=[signal("layer1", "layer8", (0, 3e-4)), spread("act8", (0, 1e-3)), stuck()],
 )
 def eight_sigmoid_layers():
-    """The classic: every sigmoid takes at least three quarters of the signal, none saturates."""
     return mlp(8, nn.Sigmoid, xavier), classify(*images()), None
 
 
@@ -30,44 +31,42 @@ def adam_moves_all_alike(model, loss, optimizer):
     assert 0.1 < first / last < 10
 
 
-@sick(
+@case(
     "vanishing",
-    also={"rank_collapse"},
+    also=("rank_collapse",),
     cause="slope of the activation",
-    prove=all_of(
-        signal("layer1", "layer8", (0, 3e-4)), spread("act8", (0, 1e-3)), adam_moves_all_alike
-    ),
+    about="The same with Adam, which divides each weight's gradient by its usual size.",
+    facts=[signal("layer1", "layer8", (0, 3e-4)), spread("act8", (0, 1e-3)), adam_moves_all_alike],
 )
 def hidden_by_adam():
-    """The same with Adam, which divides each weight's gradient by its usual size."""
     net = mlp(8, nn.Sigmoid, xavier)
     return net, classify(*images()), torch.optim.Adam(net.parameters(), 1e-3)
 
 
-@sick(
+@case(
     "vanishing",
-    also={"rank_collapse", "dead_relu"},
+    also=("rank_collapse", "dead_relu"),
     cause="initialisation too small",
-    prove=all_of(
+    about="PyTorch's own initial weights lose a factor 0.4 a layer; biases keep activations alive",
+    facts=[
         signal("layer1", "layer20", (0, 1e-5)),
         spread("act20", (0, 1e-3)),
         dead("act16", (0.5, 1)),
         stuck(),
-    ),
+    ],
 )
 def default_weights_twenty_layers():
-    """PyTorch's own initial weights lose a factor 0.4 a layer; biases keep activations alive."""
     return mlp(20, nn.ReLU), classify(*images()), None
 
 
-@sick(
+@case(
     "vanishing",
-    also={"dead_relu"},
+    also=("dead_relu",),
     cause="initialisation too small",
-    prove=all_of(signal("layer1", "head", (10**-3.7, 10**-3.3)), dead("act8", (0.5, 0.6))),
+    about="Not far beyond the limit: the same with nine layers, three and a half powers of ten.",
+    facts=[signal("layer1", "head", (10**-3.7, 10**-3.3)), dead("act8", (0.5, 0.6))],
 )
 def default_weights_nine_layers():
-    """Not far beyond the limit: the same with nine layers, three and a half powers of ten."""
     return mlp(9, nn.ReLU), classify(*images()), None
 
 
@@ -77,44 +76,44 @@ def weights_look_even(model, loss, optimizer):
     assert max(norms) < 10 * min(norms)
 
 
-@sick(
+@case(
     "vanishing",
-    also={"forward_vanishing"},
+    also=("forward_vanishing",),
     cause="initialisation too small",
-    prove=all_of(
+    about="Without biases the weight gradients look even, while signal and activations both die.",
+    facts=[
         signal("layer1", "layer30", (0, 3e-4)),
         activations("layer1", "layer30", (0, 3e-4)),
         weights_look_even,
-    ),
+    ],
 )
 def xavier_relu_thirty_layers():
-    """Without biases the weight gradients look even, while signal and activations both die."""
     return mlp(30, nn.ReLU, xavier, bias=False), classify(*images()), None
 
 
-@sick(
+@case(
     "forward_vanishing",
-    also={"vanishing"},
+    also=("vanishing",),
     cause="initialisation too small",
-    prove=all_of(
-        activations("layer1", "layer6", (0, 1e-5)), signal("layer1", "head", (0, 1e-5)), stuck()
-    ),
+    about="Somebody drew every weight from N(0, 0.01).",
+    facts=[
+        activations("layer1", "layer6", (0, 1e-5)),
+        signal("layer1", "head", (0, 1e-5)),
+        stuck(),
+    ],
 )
 def weights_of_one_hundredth():
-    """Somebody drew every weight from N(0, 0.01)."""
     return mlp(6, nn.ReLU, lambda w: nn.init.normal_(w, std=0.01)), classify(*images()), None
 
 
-@sick(
+@case(
     "forward_vanishing",
-    also={"vanishing"},
+    also=("vanishing",),
     cause="initialisation too small",
-    prove=all_of(
-        activations("layer1", "layer20", (0, 1e-6)), signal("layer1", "layer20", (0, 1e-6))
-    ),
+    about="Tanh with a gain of 0.4: so small inside that nothing saturates, and nothing arrives.",
+    facts=[activations("layer1", "layer20", (0, 1e-6)), signal("layer1", "layer20", (0, 1e-6))],
 )
 def tanh_that_is_linear():
-    """Tanh with a gain of 0.4: so small inside that nothing saturates, and nothing arrives."""
     return mlp(20, nn.Tanh, gain(0.4)), classify(*images()), None
 
 
@@ -128,28 +127,36 @@ def inputs_are_the_cause(model, loss, optimizer):
     activations("layer1", "layer3", (0.2, 5))(model, loss, optimizer)
 
 
-@sick("forward_vanishing", cause="input scale", prove=all_of(inputs_are_the_cause, stuck()))
+@case(
+    "forward_vanishing",
+    cause="input scale",
+    about="The inputs are of the order of 10^-6 and nothing rescales them.",
+    facts=[inputs_are_the_cause, stuck()],
+)
 def metres_that_should_be_micrometres():
-    """The inputs are of the order of 10^-6 and nothing rescales them."""
     x, y = images()
     return mlp(3, nn.ReLU, he), classify(1e-6 * x, y), None
 
 
-@sick("forward_vanishing", cause="input scale", prove=all_of(inputs_are_the_cause, stuck()))
+@case(
+    "forward_vanishing",
+    cause="input scale",
+    about="Inputs of the order of 10^-9 in a tanh network.",
+    facts=[inputs_are_the_cause, stuck()],
+)
 def charges_in_coulomb():
-    """Inputs of the order of 10^-9 in a tanh network."""
     x, y = images()
     return mlp(3, nn.Tanh, gain(1.0)), classify(1e-9 * x, y), None
 
 
-@sick(
+@case(
     "vanishing",
-    also={"forward_vanishing"},
+    also=("forward_vanishing",),
     cause="scale in the forward pass",
-    prove=all_of(signal("layer1", "head", (0, 1e-6)), activations("layer1", "layer4", (0, 1e-5))),
+    about="Weights are right, but the forward pass divides each layer's output by its width.",
+    facts=[signal("layer1", "head", (0, 1e-6)), activations("layer1", "layer4", (0, 1e-5))],
 )
 def divided_by_the_width():
-    """Weights are right, but the forward pass divides each layer's output by its width."""
     net = nn.Sequential()
     for i in range(1, 5):
         net.add_module(f"layer{i}", nn.Linear(64, 64))
@@ -159,101 +166,97 @@ def divided_by_the_width():
     return initialise(net, he), classify(*images()), None
 
 
-@sick(
+@case(
     "vanishing",
-    also={"rank_collapse"},
+    also=("rank_collapse",),
     cause="slope of the activation",
-    prove=all_of(signal("layer1", "layer4", (0, 1e-4)), stuck(), spread("act4", (0, 1e-3))),
+    about="A softmax after each hidden layer: 64 units share one unit of output.",
+    facts=[signal("layer1", "layer4", (0, 1e-4)), stuck(), spread("act4", (0, 1e-3))],
 )
 def softmax_between_layers():
-    """A softmax after each hidden layer: 64 units share one unit of output."""
     return mlp(4, lambda: nn.Softmax(dim=1), xavier), classify(*images()), None
 
 
-@sick(
+@case(
     "vanishing",
-    also={"rank_collapse"},
+    also=("rank_collapse",),
     cause="slope of the activation",
-    prove=all_of(signal("layer1", "layer16", (0, 1e-4)), spread("act16", (0, 1e-4)), stuck()),
+    about="Sixteen sigmoid layers, each with a layer norm, which keeps values but not the signal.",
+    facts=[signal("layer1", "layer16", (0, 1e-4)), spread("act16", (0, 1e-4)), stuck()],
 )
 def layer_norm_does_not_mend_sigmoid():
-    """Sixteen sigmoid layers, each with a layer norm, which keeps values but not the signal."""
     return mlp(16, nn.Sigmoid, xavier, norm=nn.LayerNorm), classify(*images()), None
 
 
-@sick(
+@case(
     "exploding",
-    also={"forward_exploding"},
+    also=("forward_exploding",),
     cause="initialisation too large",
-    prove=all_of(
-        signal("layer1", "layer16", (1e4, 1e6)), activations("layer1", "layer16", (3e3, 1e6))
-    ),
+    about="Twice the right scale doubles signal and activations at each layer.",
+    facts=[signal("layer1", "layer16", (1e4, 1e6)), activations("layer1", "layer16", (3e3, 1e6))],
 )
 def twice_he_sixteen_layers():
-    """Twice the right scale doubles signal and activations at each layer."""
     return mlp(16, nn.ReLU, gain(2 * 2**0.5)), classify(*images()), None
 
 
-@sick(
+@case(
     "exploding",
-    also={"forward_exploding"},
+    also=("forward_exploding",),
     cause="initialisation too large",
-    prove=all_of(
+    about="The same, not far beyond the limit.",
+    facts=[
         signal("layer1", "head", (10**3.3, 10**3.9)),
         activations("layer1", "layer11", (1e3, 10**3.7)),
-    ),
+    ],
 )
 def twice_he_eleven_layers():
-    """The same, not far beyond the limit."""
     return mlp(11, nn.ReLU, gain(2.1 * 2**0.5)), classify(*images()), None
 
 
-@sick(
+@case(
     "forward_exploding",
-    also={"exploding"},
+    also=("exploding",),
     cause="initialisation too large",
-    prove=all_of(activations("layer1", "layer7", (1e4, 1e6)), signal("layer1", "head", (1e4, 1e7))),
+    about="torch.randn for the weights, without a division by the root of the fan-in.",
+    facts=[activations("layer1", "layer7", (1e4, 1e6)), signal("layer1", "head", (1e4, 1e7))],
 )
 def standard_normal_weights():
-    """torch.randn for the weights, without a division by the root of the fan-in."""
     return mlp(7, nn.ReLU, nn.init.normal_), classify(*images()), None
 
 
-@sick(
+@case(
     "exploding",
-    also={"saturation"},
+    also=("saturation",),
     cause="initialisation too large",
-    prove=all_of(
+    about="Tanh with a gain of 6 holds activations below 1, but the signal grows in each layer.",
+    facts=[
         signal("layer1", "layer24", (1e4, 1e12)),
         activations("act1", "act24", (0.8, 1.2)),
         flat("layer12", torch.tanh, (0.5, 1)),
-    ),
+    ],
 )
 def chaos_of_tanh():
-    """Tanh with a gain of 6 holds activations below 1, but the signal grows in each layer."""
     return mlp(24, nn.Tanh, gain(6.0)), classify(*images()), None
 
 
-@sick(
+@case(
     "exploding",
     cause="normalisation without skip",
-    prove=all_of(
-        signal("layer1", "layer50", (1e3, 1e6)), activations("norm1", "norm50", (0.9, 1.1))
-    ),
+    about="Batch norm keeps activations at 1; the signal grows by a fifth in each of 50 layers.",
+    facts=[signal("layer1", "layer50", (1e3, 1e6)), activations("norm1", "norm50", (0.9, 1.1))],
 )
 def batch_norm_without_skips():
-    """Batch norm keeps activations at 1 while the signal grows by a fifth in each of 50 layers."""
     return mlp(50, nn.ReLU, he, width=32, norm=nn.BatchNorm1d), classify(*images(64)), None
 
 
-@sick(
+@case(
     "forward_exploding",
-    also={"exploding"},
+    also=("exploding",),
     cause="scale in the forward pass",
-    prove=all_of(activations("layer1", "layer5", (1e4, 1e8)), signal("layer1", "head", (1e4, 1e8))),
+    about="Each layer's output is divided by a temperature of 0.05, once too often.",
+    facts=[activations("layer1", "layer5", (1e4, 1e8)), signal("layer1", "head", (1e4, 1e8))],
 )
 def temperature_of_a_tenth():
-    """Each layer's output is divided by a temperature of 0.05, once too often."""
     net = nn.Sequential()
     for i in range(1, 6):
         net.add_module(f"layer{i}", nn.Linear(64, 64))

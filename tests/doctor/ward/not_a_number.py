@@ -4,14 +4,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
+
 from .attention import Language, Pre
-from .case import sick
 from .material import Lambda, classify, fit, gain, he, images, initialise, mlp, text
-from .proofs import all_of, finite_gradients, gradients, seen
+from .proofs import finite_gradients, gradients, seen
 
 
 def finite_loss(yes):
-    """Proof that gradients are not finite, and that the loss is or is not."""
+    """Fact that gradients are not finite, and that the loss is or is not."""
 
     def prove(model, loss, optimizer):
         assert bool(loss(model).isfinite()) == yes
@@ -20,17 +21,25 @@ def finite_loss(yes):
     return prove
 
 
-@sick("nan", cause="NaN in the data", prove=finite_loss(False))
+@case(
+    "nan",
+    cause="NaN in the data",
+    about="One of 8192 pixels is missing, and stands there as NaN.",
+    facts=[finite_loss(False)],
+)
 def one_missing_pixel():
-    """One of 8192 pixels is missing, and stands there as NaN."""
     x, y = images()
     x[17, 30] = torch.nan
     return mlp(2, nn.ReLU, he), classify(x, y), None
 
 
-@sick("nan", cause="NaN in the data", prove=finite_loss(False))
+@case(
+    "nan",
+    cause="NaN in the data",
+    about="Inputs are fine, one target of a regression is NaN.",
+    facts=[finite_loss(False)],
+)
 def a_target_of_nan():
-    """Inputs are fine, one target of a regression is NaN."""
     x, y = images()
     y = y.float()[:, None]
     y[3] = torch.nan
@@ -38,7 +47,7 @@ def a_target_of_nan():
 
 
 def first_not_finite(name):
-    """Proof that this parameter is not finite, and that the data are."""
+    """Fact that this parameter is not finite, and that the data are."""
 
     def prove(model, loss, optimizer):
         bad = [n for n, p in model.named_parameters() if not p.isfinite().all()]
@@ -47,18 +56,26 @@ def first_not_finite(name):
     return prove
 
 
-@sick("nan", cause="NaN in the weights", prove=first_not_finite("layer3.weight"))
+@case(
+    "nan",
+    cause="NaN in the weights",
+    about="A weight that was NaN when the checkpoint was written.",
+    facts=[first_not_finite("layer3.weight")],
+)
 def a_broken_checkpoint():
-    """A weight that was NaN when the checkpoint was written."""
     net = mlp(4, nn.Tanh)
     with torch.no_grad():
         net.layer3.weight[5, 5] = torch.nan
     return net, classify(*images()), None
 
 
-@sick("nan", cause="singular derivative", prove=finite_loss(True))
+@case(
+    "nan",
+    cause="singular derivative",
+    about="A root of a sum of squares, which is 0 for one pair: its derivative is infinite times 0",
+    facts=[finite_loss(True)],
+)
 def distance_of_a_point_to_itself():
-    """A root of a sum of squares, which is 0 for one pair: its derivative is infinite times 0."""
     x, _ = images(32)
     other = x.roll(1, 0)
     other[4] = x[4]
@@ -69,17 +86,25 @@ def distance_of_a_point_to_itself():
     return mlp(2, nn.Tanh, gain(1.0)), loss, None
 
 
-@sick("nan", cause="singular derivative", prove=finite_loss(True))
+@case(
+    "nan",
+    cause="singular derivative",
+    about="``where(x > 0, x.sqrt(), 0)``: the value is guarded, the derivative is not.",
+    facts=[finite_loss(True)],
+)
 def where_does_not_guard():
-    """``where(x > 0, x.sqrt(), 0)``: the value is guarded, the derivative is not."""
     root = Lambda(lambda h: torch.where(h > 0, h.sqrt(), 0.0))
     net = nn.Sequential(nn.Linear(64, 64), root, nn.Linear(64, 10))
     return initialise(net, he), classify(*images()), None
 
 
-@sick("nan", cause="singular derivative", prove=finite_loss(True))
+@case(
+    "nan",
+    cause="singular derivative",
+    about="The arc cosine at exactly 1 has an infinite slope.",
+    facts=[finite_loss(True)],
+)
 def angle_of_equal_vectors():
-    """The arc cosine at exactly 1 has an infinite slope."""
     x, _ = images(32)
 
     def loss(model):
@@ -89,9 +114,13 @@ def angle_of_equal_vectors():
     return mlp(1, nn.Tanh, gain(1.0), outputs=8), loss, None
 
 
-@sick("nan", cause="operation out of its range", prove=finite_loss(False))
+@case(
+    "nan",
+    cause="operation out of its range",
+    about="log(softmax) in two steps, at logits of some hundreds: the logarithm of 0.",
+    facts=[finite_loss(False)],
+)
 def logarithm_of_a_softmax():
-    """log(softmax) in two steps, at logits of some hundreds: the logarithm of 0."""
     x, y = images()
 
     def loss(model):
@@ -105,9 +134,13 @@ def every_row(model, loss, optimizer):
     assert weights[3].isnan().all() and weights[:3].isfinite().all()
 
 
-@sick("nan", cause="operation out of its range", prove=all_of(finite_loss(False), every_row))
+@case(
+    "nan",
+    cause="operation out of its range",
+    about="All places of one sentence are masked: a softmax over nothing.",
+    facts=[finite_loss(False), every_row],
+)
 def an_empty_sentence():
-    """All places of one sentence are masked: a softmax over nothing."""
     tokens = text(8)
     padded = torch.zeros(8, 16, dtype=torch.bool)
     padded[3] = True
@@ -124,9 +157,13 @@ def deviation(h):
     return ((h - h.mean(0)).square().sum(0) / (len(h) - 1)).sqrt()
 
 
-@sick("nan", cause="operation out of its range", prove=finite_loss(False))
+@case(
+    "nan",
+    cause="operation out of its range",
+    about="Divided by the standard deviation over the batch, which has one sample.",
+    facts=[finite_loss(False)],
+)
 def deviation_of_one_sample():
-    """Divided by the standard deviation over the batch, which has one sample."""
     net = nn.Sequential(
         nn.Linear(64, 32),
         Lambda(lambda h: (h - h.mean(0)) / deviation(h)),
@@ -141,9 +178,14 @@ def mean_over_none(model, loss, optimizer):
     assert not any(g.any() for g in gradients(model, loss).values())
 
 
-@sick("nan", also={"zero_gradient"}, cause="operation out of its range", prove=mean_over_none)
+@case(
+    "nan",
+    also=("zero_gradient",),
+    cause="operation out of its range",
+    about="Every label is the one to ignore, so the loss is a mean over none.",
+    facts=[mean_over_none],
+)
 def no_label_left():
-    """Every label is the one to ignore, so the loss is a mean over none."""
     tokens = text(8)
     net = Language([Pre(32, causal=True)])
     ignored = torch.full((8, 16), -100)
@@ -155,9 +197,13 @@ def overflow_of_exp(model, loss, optimizer):
     assert loss(model.double()).isfinite()
 
 
-@sick("nan", cause="operation out of its range", prove=overflow_of_exp)
+@case(
+    "nan",
+    cause="operation out of its range",
+    about="A Poisson loss whose network puts out the logarithm of the rate, and starts at 100.",
+    facts=[overflow_of_exp],
+)
 def exponential_of_a_hundred():
-    """A Poisson loss whose network puts out the logarithm of the rate, and starts at 100."""
     x, y = images()
     net = mlp(2, nn.ReLU, he, outputs=1)
     nn.init.constant_(net.head.bias, 100.0)

@@ -6,14 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import healthy
+from tests.doctor.case import case
+
 from .material import Lambda, classify, fit, he, images, mlp, text
-from .proofs import all_of, gradients, history, seen, signal, trainable, trains
+from .proofs import gradients, history, seen, signal, trainable, trains
 
 
-@healthy(prove=trains(to=0.8, steps=60))
+@case(
+    None,
+    about="Sixty-four pixels through a bottleneck of four units and back.",
+    facts=[trains(to=0.8, steps=60)],
+)
 def narrow_autoencoder():
-    """Sixty-four pixels through a bottleneck of four units and back."""
     x, _ = images()
     net = nn.Sequential(
         *(nn.Linear(64, 64), nn.GELU(), nn.Linear(64, 4)),
@@ -33,9 +37,12 @@ class Variational(nn.Module):
         return self.decode(z), (mean.square() + logvar.exp() - logvar - 1).sum(1) / 2
 
 
-@healthy(prove=trains(to=0.9, steps=60))
+@case(
+    None,
+    about="Noise in the middle, and a divergence beside the error of reconstruction.",
+    facts=[trains(to=0.9, steps=60)],
+)
 def variational_autoencoder():
-    """Noise in the middle, and a divergence beside the error of reconstruction."""
     x, _ = images()
 
     def loss(model):
@@ -45,9 +52,12 @@ def variational_autoencoder():
     return Variational(), loss, None
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="A discriminator of digits against noise, with spectral norms and leaky ReLU.",
+    facts=[trains()],
+)
 def discriminator():
-    """A discriminator of digits against noise, with spectral norms and leaky ReLU."""
     net = nn.Sequential(
         nn.utils.parametrizations.spectral_norm(nn.Linear(64, 64)),
         nn.LeakyReLU(0.2),
@@ -63,9 +73,12 @@ def discriminator():
     return net, loss, None
 
 
-@healthy(prove=trains(to=0.5, lr=1e-3))
+@case(
+    None,
+    about="The generator's turn: the discriminator passes gradients on, outside the optimizer.",
+    facts=[trains(to=0.5, lr=1e-3)],
+)
 def generator_step():
-    """The generator's turn: the discriminator passes gradients on, but is not in the optimizer."""
     net = nn.ModuleDict({"generator": mlp(2, inputs=8, outputs=64), "critic": mlp(2, outputs=1)})
     noise = torch.randn(64, 8)
 
@@ -75,9 +88,12 @@ def generator_step():
     return net, loss, torch.optim.Adam(net["generator"].parameters(), lr=1e-2)
 
 
-@healthy(prove=trains(to=0.8))
+@case(
+    None,
+    about="A Wasserstein critic with a gradient penalty: derivatives of derivatives.",
+    facts=[trains(to=0.8)],
+)
 def critic_with_penalty():
-    """A Wasserstein critic with a gradient penalty: derivatives of derivatives."""
     real, fake = images(64)[0], torch.randn(64, 64)
 
     def loss(model):
@@ -101,9 +117,12 @@ class Twins(nn.Module):
         return self.encoder(x)
 
 
-@healthy(prove=trains(to=0.6))
+@case(
+    None,
+    about="Two noisy views of each digit find each other; the encoder is used twice.",
+    facts=[trains(to=0.6)],
+)
 def siamese_contrastive():
-    """Two noisy views of each digit find each other; the encoder is used twice."""
     x = images(64)[0]
     a, b = (x + 0.3 * torch.randn_like(x) for _ in range(2))
 
@@ -114,9 +133,12 @@ def siamese_contrastive():
     return Twins(), loss, None
 
 
-@healthy(prove=trains(to=0.5))
+@case(
+    None,
+    about="One view is detached, as in SimSiam; all parameters have gradients from the other.",
+    facts=[trains(to=0.5)],
+)
 def stop_gradient():
-    """One view is detached, as in SimSiam; all parameters have gradients from the other."""
     x = images(64)[0]
     a, b = (x + 0.3 * torch.randn_like(x) for _ in range(2))
 
@@ -138,9 +160,12 @@ class Agent(nn.Module):
         self.target = copy.deepcopy(self.values).requires_grad_(False)
 
 
-@healthy(prove=trains(steps=60))
+@case(
+    None,
+    about="Deep Q-learning: the target network is a frozen copy, and not in the optimizer.",
+    facts=[trains(steps=60)],
+)
 def target_network():
-    """Deep Q-learning: the target network is a frozen copy, and not in the optimizer."""
     net = Agent()
     now, then, reward = torch.randn(64, 4), torch.randn(64, 4), torch.randn(64)
     action = torch.randint(3, (64, 1))
@@ -153,9 +178,12 @@ def target_network():
     return net, loss, torch.optim.Adam(net.values.parameters(), 1e-2)
 
 
-@healthy(prove=trains(to=0.9, lr=3e-3))
+@case(
+    None,
+    about="Advantages are numbers here: they are detached, and the value has a loss of its own.",
+    facts=[trains(to=0.9, lr=3e-3)],
+)
 def policy_gradient():
-    """Advantages are numbers here: they are detached, and the value has a loss of its own."""
     state, reward = torch.randn(64, 4), torch.randn(64)
     action = torch.randint(3, (64,))
     net = mlp(2, nn.Tanh, nn.init.xavier_normal_, inputs=4, outputs=4)
@@ -183,9 +211,12 @@ class Coupling(nn.Module):
         return torch.cat([a, b * log.exp() + shift], 1), log.sum(1)
 
 
-@healthy(prove=trains(to=0.5, steps=60))
+@case(
+    None,
+    about="Its loss is a negative log-likelihood of narrow data, and falls below 0.",
+    facts=[trains(to=0.5, steps=60)],
+)
 def normalising_flow():
-    """Its loss is a negative log-likelihood of narrow data, and falls below 0."""
     x = 0.3 * torch.randn(128, 4) @ torch.randn(4, 4)
 
     def loss(model):
@@ -198,9 +229,12 @@ def normalising_flow():
     return nn.Sequential(*(Coupling(i % 2) for i in range(4))), loss, None
 
 
-@healthy(prove=trains(to=0.7))
+@case(
+    None,
+    about="A body with two heads, whose losses differ by a factor of a hundred.",
+    facts=[trains(to=0.7)],
+)
 def two_tasks():
-    """A body with two heads, whose losses differ by a factor of a hundred."""
     x, y = images()
     net = nn.ModuleDict(
         {"body": mlp(2, nn.ReLU, he, outputs=64), "a": nn.Linear(64, 10), "b": nn.Linear(64, 1)}
@@ -213,9 +247,8 @@ def two_tasks():
     return net, loss, None
 
 
-@healthy(prove=trains(to=0.7))
+@case(None, about="Every layer has a read-out of its own.", facts=[trains(to=0.7)])
 def deep_supervision():
-    """Every layer has a read-out of its own."""
     x, y = images()
     net = nn.ModuleList(
         nn.ModuleDict({"layer": nn.Linear(64, 64), "head": nn.Linear(64, 10)}) for _ in range(6)
@@ -231,25 +264,32 @@ def deep_supervision():
     return net, loss, None
 
 
-@healthy(prove=trains(to=0.7))
+@case(
+    None, about="Differentiable choices among 16 codes, by a noisy softmax.", facts=[trains(to=0.7)]
+)
 def gumbel_choice():
-    """Differentiable choices among 16 codes, by a noisy softmax."""
     x, _ = images()
     choose = Lambda(lambda h: F.gumbel_softmax(h, tau=1.0))
     net = nn.Sequential(nn.Linear(64, 16), choose, nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64))
     return net, fit(x, x.clamp(-1, 1) + 1), None
 
 
-@healthy(prove=all_of(trains(to=0.2, lr=0.1), signal("layer1", "head", (0.01, 100))))
+@case(
+    None,
+    about="A regression on raw prices: the loss starts at millions.",
+    facts=[trains(to=0.2, lr=0.1), signal("layer1", "head", (0.01, 100))],
+)
 def targets_in_the_thousands():
-    """A regression on raw prices: the loss starts at millions."""
     x, _ = images()
     return mlp(2, nn.ReLU, he, outputs=1), fit(x, 3000 + 500 * x[:, 20:21]), None
 
 
-@healthy(prove=trains(to=0.5))
+@case(
+    None,
+    about="A denoiser that is told how much noise there is, by sines of the time.",
+    facts=[trains(to=0.5)],
+)
 def noisy_time_embedding():
-    """A denoiser that is told how much noise there is, by sines of the time."""
     x, _ = images()
     t = torch.rand(128, 1)
     noise = torch.randn_like(x)
@@ -266,16 +306,22 @@ def some_margins_met(model, loss, optimizer):
     assert all(g.any() for g in gradients(model, loss).values())
 
 
-@healthy(prove=all_of(trains(), some_margins_met))
+@case(
+    None,
+    about="A margin loss: samples that are right by enough have no gradient.",
+    facts=[trains(), some_margins_met],
+)
 def hinge_loss():
-    """A margin loss: samples that are right by enough have no gradient."""
     x, y = images()
     return mlp(2, nn.ReLU, he), lambda model: F.multi_margin_loss(model(x), y), None
 
 
-@healthy(prove=trains(to=0.6))
+@case(
+    None,
+    about="Words and their neighbours: two tables of embeddings, of which a batch touches little.",
+    facts=[trains(to=0.6)],
+)
 def skip_gram():
-    """Words and their neighbours: two tables of embeddings, of which a batch touches little."""
     net = nn.ModuleDict({"word": nn.Embedding(2000, 16), "near": nn.Embedding(2000, 16)})
     word, near = text(64, 2, 2000).T
     other = torch.randint(2000, (64,))
@@ -288,9 +334,12 @@ def skip_gram():
     return net, loss, None
 
 
-@healthy(prove=trains(lr=3e-3))
+@case(
+    None,
+    about="A head with weights ten times too large: the loss starts far above ln 10, and it learns",
+    facts=[trains(lr=3e-3)],
+)
 def wrong_at_first_and_sure():
-    """A head with weights ten times too large: the first loss is far above ln 10, and it learns."""
     net = mlp(2, nn.ReLU, he)
     with torch.no_grad():
         net.head.weight *= 10

@@ -6,14 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
+
 from .attention import Language, Pre, next_word
-from .case import healthy, sick
 from .material import classify, convnet, fit, he, images, mlp, pictures, text
-from .proofs import all_of, gradients, history, signal, trains
+from .proofs import gradients, history, signal, trains
 
 
 def too_high(by=100.0, steps=8):
-    """Proof that the loss goes up, and that with a rate so many times smaller it goes down."""
+    """Fact that the loss goes up, and that with a rate so many times smaller it goes down."""
 
     def prove(model, loss, optimizer):
         slow_model, slow = copy.deepcopy((model, optimizer))
@@ -27,7 +28,7 @@ def too_high(by=100.0, steps=8):
 
 
 def too_low(by=1e6):
-    """Proof that a step changes next to nothing, and that a much larger rate would."""
+    """Fact that a step changes next to nothing, and that a much larger rate would."""
 
     def prove(model, loss, optimizer):
         before = [p.detach().double().clone() for p in model.parameters()]
@@ -46,83 +47,125 @@ def too_low(by=1e6):
     return prove
 
 
-@sick("lr_too_high", cause="learning rate too high", prove=too_high())
+@case(
+    "lr_too_high",
+    cause="learning rate too high",
+    about="A sound network, and gradient descent with a rate of 10.",
+    facts=[too_high()],
+)
 def sgd_of_ten():
-    """A sound network, and gradient descent with a rate of 10."""
     net = mlp(3, nn.Tanh, nn.init.xavier_normal_)
     return net, classify(*images()), torch.optim.SGD(net.parameters(), lr=10.0)
 
 
-@sick("lr_too_high", cause="learning rate too high", prove=too_high(1000))
+@case(
+    "lr_too_high",
+    cause="learning rate too high",
+    about="Adam moves every weight by about its rate: by 1.",
+    facts=[too_high(1000)],
+)
 def adam_of_one():
-    """Adam moves every weight by about its rate: by 1."""
     net = mlp(3, nn.ReLU, he)
     return net, classify(*images()), torch.optim.Adam(net.parameters(), lr=1.0)
 
 
-@sick("lr_too_high", cause="learning rate too high", prove=too_high())
+@case(
+    "lr_too_high",
+    cause="learning rate too high",
+    about="Linear regression with a rate a few times 2 / the largest curvature: it oscillates away",
+    facts=[too_high()],
+)
 def beyond_the_curvature():
-    """Linear regression with a rate a few times 2 / the largest curvature: it oscillates away."""
     x = images()[0]
     net = nn.Linear(64, 1)
     target = x @ torch.randn(64, 1) / 8
     return net, fit(x, target), torch.optim.SGD(net.parameters(), lr=0.5)
 
 
-@sick("lr_too_high", cause="learning rate too high", prove=too_high(1000))
+@case(
+    "lr_too_high",
+    cause="learning rate too high",
+    about="A small language model with AdamW at 0.5.",
+    facts=[too_high(1000)],
+)
 def decoder_with_a_large_rate():
-    """A small language model with AdamW at 0.5."""
     net = Language([Pre(32, causal=True) for _ in range(2)])
     return net, next_word(text()), torch.optim.AdamW(net.parameters(), lr=0.5)
 
 
-@sick("lr_too_high", cause="learning rate too high", prove=too_high())
+@case(
+    "lr_too_high",
+    cause="learning rate too high",
+    about="Momentum 0.9 multiplies a rate of 5 by ten.",
+    facts=[too_high()],
+)
 def convnet_with_momentum():
-    """Momentum 0.9 multiplies a rate of 5 by ten."""
     net = convnet(3, nn.LeakyReLU, he)
     return net, classify(*pictures()), torch.optim.SGD(net.parameters(), lr=5.0, momentum=0.9)
 
 
-@sick("lr_too_low", cause="learning rate too low", prove=too_low(1e8))
+@case(
+    "lr_too_low",
+    cause="learning rate too low",
+    about="Gradients are fine, the rate is 10^-9.",
+    facts=[too_low(1e8)],
+)
 def sgd_of_a_billionth():
-    """Gradients are fine, the rate is 10^-9."""
     net = mlp(3, nn.ReLU, he)
     return net, classify(*images()), torch.optim.SGD(net.parameters(), lr=1e-9)
 
 
-@sick("lr_too_low", cause="learning rate too low", prove=too_low(1e8))
+@case(
+    "lr_too_low",
+    cause="learning rate too low",
+    about="Adam at a rate of 10^-10: float32 weights mostly round the step away.",
+    facts=[too_low(1e8)],
+)
 def adam_of_ten_to_the_minus_ten():
-    """Adam at a rate of 10^-10: float32 weights mostly round the step away."""
     net = convnet(3, nn.ReLU, he)
     return net, classify(*pictures()), torch.optim.Adam(net.parameters(), lr=1e-10)
 
 
-@sick("lr_too_low", cause="learning rate too low", prove=too_low(1e7))
+@case(
+    "lr_too_low",
+    cause="learning rate too low",
+    about="A language model with AdamW at 10^-9.",
+    facts=[too_low(1e7)],
+)
 def decoder_that_stands_still():
-    """A language model with AdamW at 10^-9."""
     net = Language([Pre(32, causal=True) for _ in range(2)])
     return net, next_word(text()), torch.optim.AdamW(net.parameters(), lr=1e-9)
 
 
-@sick("lr_too_low", cause="learning rate too low", prove=too_low(3e6))
+@case(
+    "lr_too_low",
+    cause="learning rate too low",
+    about="RMSprop at 10^-9 on a regression.",
+    facts=[too_low(3e6)],
+)
 def rmsprop_of_a_billionth():
-    """RMSprop at 10^-9 on a regression."""
     x, y = images()
     net = mlp(2, nn.GELU, he)
     target = F.one_hot(y, 10).float()
     return net, fit(x, target), torch.optim.RMSprop(net.parameters(), lr=1e-9)
 
 
-@healthy(prove=trains(to=0.5, steps=80))
+@case(
+    None,
+    about="Gradient descent near the edge of stability: the loss still falls.",
+    facts=[trains(to=0.5, steps=80)],
+)
 def brisk_but_stable():
-    """Gradient descent near the edge of stability: the loss still falls."""
     net = mlp(3, nn.Tanh, nn.init.xavier_normal_)
     return net, classify(*images()), torch.optim.SGD(net.parameters(), lr=0.3)
 
 
-@healthy(prove=trains(to=0.97, steps=40))
+@case(
+    None,
+    about="A rate of 10^-4 in Adam: slow, as in fine-tuning, and it does learn.",
+    facts=[trains(to=0.97, steps=40)],
+)
 def careful_rate():
-    """A rate of 10^-4 in Adam: slow, as in fine-tuning, and it does learn."""
     net = mlp(3, nn.ReLU, he)
     return net, classify(*images()), torch.optim.Adam(net.parameters(), lr=1e-4)
 
@@ -135,34 +178,38 @@ def rises_then_trains(model, loss, optimizer):
     trains()(model, loss, optimizer)
 
 
-@healthy(prove=rises_then_trains)
+@case(
+    None,
+    about="The first step of a linear warm-up over ten million steps to 0.01.",
+    facts=[rises_then_trains],
+)
 def warm_up():
-    """The first step of a linear warm-up over ten million steps to 0.01."""
     net = mlp(3, nn.ReLU, he)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
     torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (step + 1) / 1e7)
     return net, classify(*images()), optimizer
 
 
-@healthy(prove=rises_then_trains)
+@case(None, about="AdamW with a warm-up that has only begun.", facts=[rises_then_trains])
 def warm_up_of_a_decoder():
-    """AdamW with a warm-up that has only begun."""
     net = Language([Pre(32, causal=True) for _ in range(2)])
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-2)
     torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=1e-8, total_iters=1000)
     return net, next_word(text()), optimizer
 
 
-@healthy(prove=trains(steps=60))
+@case(None, about="AdamW with a strong decay of its weights.", facts=[trains(steps=60)])
 def weight_decay():
-    """AdamW with a strong decay of its weights."""
     net = mlp(4, nn.ReLU, he)
     return net, classify(*images()), torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.3)
 
 
-@healthy(prove=trains(steps=60))
+@case(
+    None,
+    about="Rates in the manner of muP: hidden layers 1/width of Adam's rate, the head's init small",
+    facts=[trains(steps=60)],
+)
 def rates_by_width():
-    """Rates in the manner of muP: hidden layers 1/width of Adam's rate, the head's init small."""
     net = mlp(3, nn.ReLU, he, width=256)
     nn.init.normal_(net.head.weight, std=1 / 256)
     groups = [
@@ -173,9 +220,12 @@ def rates_by_width():
     return net, classify(*images()), torch.optim.Adam(groups)
 
 
-@healthy(prove=trains(to=0.7, steps=40))
+@case(
+    None,
+    about="Earlier layers of a fine-tuned network get rates down to a hundredth of the head's.",
+    facts=[trains(to=0.7, steps=40)],
+)
 def layer_wise_decay_of_rates():
-    """Earlier layers of a fine-tuned network get rates down to a hundredth of the head's."""
     net = mlp(4, nn.ReLU, he)
     layers = [net.layer1, net.layer2, net.layer3, net.layer4, net.head]
     groups = [
@@ -185,9 +235,12 @@ def layer_wise_decay_of_rates():
     return net, classify(*images()), torch.optim.AdamW(groups)
 
 
-@healthy(prove=trains(steps=60))
+@case(
+    None,
+    about="Embeddings with sparse gradients and the optimizer for them.",
+    facts=[trains(steps=60)],
+)
 def sparse_embeddings():
-    """Embeddings with sparse gradients and the optimizer for them."""
     net = nn.Sequential(nn.EmbeddingBag(1000, 10, mode="mean", sparse=True))
     tokens, y = torch.randint(1000, (32, 5)), images(32)[1]
     return net, classify(tokens, y), torch.optim.SparseAdam(net.parameters(), lr=0.1)
@@ -200,9 +253,12 @@ def converged(model, loss, optimizer):
     assert all(g.norm() < 1e-3 for g in gradients(model, loss).values())
 
 
-@healthy(prove=all_of(converged, signal("layer1", "head", (0.01, 100))))
+@case(
+    None,
+    about="Trained to the end: all gradients are tiny, evenly.",
+    facts=[converged, signal("layer1", "head", (0.01, 100))],
+)
 def converged_regression():
-    """Trained to the end: all gradients are tiny, evenly."""
     x = images(32)[0]
     target = torch.sin(x[:, :4].sum(1, keepdim=True))
     net = mlp(2, nn.Tanh, nn.init.xavier_normal_, outputs=1)
@@ -212,9 +268,8 @@ def converged_regression():
     return net, fit(x, target), optimizer
 
 
-@healthy(prove=converged)
+@case(None, about="A classifier of separable classes after long training.", facts=[converged])
 def converged_classifier():
-    """A classifier of separable classes after long training."""
     x, y = images(32)
     net = mlp(2, nn.ReLU, he)
     optimizer = torch.optim.Adam(net.parameters(), lr=2e-2)

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import healthy, sick
+from tests.doctor.case import case
+
 from .material import (
     Residual,
     classify,
@@ -16,7 +17,7 @@ from .material import (
     mlp,
     pictures,
 )
-from .proofs import all_of, gradients, trainable, trains, without_gradient
+from .proofs import gradients, trainable, trains, without_gradient
 
 
 class Two(nn.Module):
@@ -34,15 +35,23 @@ class Two(nn.Module):
 ENCODER = [f"encoder.{n}.{p}" for n in ("layer1", "layer2", "head") for p in ("weight", "bias")]
 
 
-@sick("no_gradient", cause="detached", prove=without_gradient(*ENCODER))
+@case(
+    "no_gradient",
+    cause="detached",
+    about="``.detach()`` between encoder and head, forgotten after a trial.",
+    facts=[without_gradient(*ENCODER)],
+)
 def detached_features():
-    """``.detach()`` between encoder and head, forgotten after a trial."""
     return Two(lambda h: h.detach()), classify(*images()), None
 
 
-@sick("no_gradient", cause="detached", prove=without_gradient(*ENCODER))
+@case(
+    "no_gradient",
+    cause="detached",
+    about="Features take a detour through NumPy, which knows no gradients.",
+    facts=[without_gradient(*ENCODER)],
+)
 def through_numpy():
-    """Features take a detour through NumPy, which knows no gradients."""
     between = lambda h: torch.from_numpy(h.detach().numpy()).relu()  # noqa: E731
     net = Two(between)
     return net, classify(*images()), torch.optim.Adam(net.parameters(), 1e-3)
@@ -61,9 +70,13 @@ class NoGrad(nn.Module):
         return self.body(h)
 
 
-@sick("no_gradient", cause="detached", prove=without_gradient("stem.weight", "stem.bias"))
+@case(
+    "no_gradient",
+    cause="detached",
+    about="The stem's weights want gradients and are in the optimizer, but run under ``no_grad``.",
+    facts=[without_gradient("stem.weight", "stem.bias")],
+)
 def stem_under_no_grad():
-    """The stem's weights want gradients and are in the optimizer, but run under ``no_grad``."""
     net = NoGrad()
     return net, classify(*images()), torch.optim.SGD(net.parameters(), 0.1)
 
@@ -80,28 +93,36 @@ class Forgetful(nn.Module):
         return self.head(F.relu(self.second(F.relu(self.first(x)))))
 
 
-@sick("no_gradient", cause="unused", prove=without_gradient("third.weight", "third.bias"))
+@case(
+    "no_gradient",
+    cause="unused",
+    about="Three layers are made, two are called.",
+    facts=[without_gradient("third.weight", "third.bias")],
+)
 def layer_never_called():
-    """Three layers are made, two are called."""
     net = Forgetful()
     return net, classify(*images()), torch.optim.Adam(net.parameters(), 1e-3)
 
 
-@sick(
+@case(
     "no_gradient",
     cause="detached",
-    prove=without_gradient(*(f"{n}.{p}" for n in ("layer1", "head") for p in ("weight", "bias"))),
+    about="``.item()`` in the loss, and a new tensor made of it: there is no graph at all.",
+    facts=[without_gradient(*(f"{n}.{p}" for n in ("layer1", "head") for p in ("weight", "bias")))],
 )
 def loss_as_a_number():
-    """``.item()`` in the loss, and a new tensor made of it: there is no graph at all."""
     inner = classify(*images())
     loss = lambda model: torch.tensor(inner(model).item(), requires_grad=True)  # noqa: E731
     return mlp(1, nn.ReLU, he), loss, None
 
 
-@sick("no_gradient", cause="non-differentiable operation", prove=without_gradient(*ENCODER))
+@case(
+    "no_gradient",
+    cause="non-differentiable operation",
+    about="An argmax in the middle, looked up in a table: integers carry no gradient.",
+    facts=[without_gradient(*ENCODER)],
+)
 def most_likely_word():
-    """An argmax in the middle, looked up in a table: integers carry no gradient."""
     net = Two(lambda h: F.one_hot(h.argmax(1), 32).float())
     return net, classify(*images()), None
 
@@ -110,9 +131,13 @@ def nothing_to_train(model, loss, optimizer):
     assert not trainable(model) and not loss(model).requires_grad
 
 
-@sick("frozen", cause="not trainable", prove=nothing_to_train)
+@case(
+    "frozen",
+    cause="not trainable",
+    about="``requires_grad_(False)`` on the whole model, left over from a fine-tuning script.",
+    facts=[nothing_to_train],
+)
 def everything_frozen():
-    """``requires_grad_(False)`` on the whole model, left over from a fine-tuning script."""
     return mlp(3, nn.ReLU, he).requires_grad_(False), classify(*images()), None
 
 
@@ -125,17 +150,25 @@ def frozen_in_the_optimizer(model, loss, optimizer):
     assert all(torch.equal(a, b) for a, b in zip(before, still, strict=True))
 
 
-@sick("frozen", cause="not trainable", prove=frozen_in_the_optimizer)
+@case(
+    "frozen",
+    cause="not trainable",
+    about="The optimizer holds the encoder's weights, which were never unfrozen.",
+    facts=[frozen_in_the_optimizer],
+)
 def unfreezing_forgotten():
-    """The optimizer holds the encoder's weights, which were never unfrozen."""
     net = Two(torch.relu)
     net.encoder.requires_grad_(False)
     return net, classify(*images()), torch.optim.Adam(net.parameters(), 1e-2)
 
 
-@sick("frozen", cause="not trainable", prove=frozen_in_the_optimizer)
+@case(
+    "frozen",
+    cause="not trainable",
+    about="One convolution of a convnet is frozen, and handed to the optimizer with the rest.",
+    facts=[frozen_in_the_optimizer],
+)
 def frozen_convolution_in_the_optimizer():
-    """One convolution of a convnet is frozen, and handed to the optimizer with the rest."""
     net = convnet(4, nn.ReLU, he)
     net.conv2.requires_grad_(False)
     return net, classify(*pictures()), torch.optim.AdamW(net.parameters(), 1e-2)
@@ -152,17 +185,25 @@ def frozen_in_the_middle(model, loss, optimizer):
     assert moved == wanted
 
 
-@sick("frozen", cause="not trainable", prove=frozen_in_the_middle)
+@case(
+    "frozen",
+    cause="not trainable",
+    about="The third of five layers does not take part, while all around it learn.",
+    facts=[frozen_in_the_middle],
+)
 def one_layer_frozen():
-    """The third of five layers does not take part, while all around it learn."""
     net = mlp(5, nn.ReLU, he)
     net.layer3.requires_grad_(False)
     return net, classify(*images()), None
 
 
-@sick("frozen", cause="not trainable", prove=frozen_in_the_middle)
+@case(
+    "frozen",
+    cause="not trainable",
+    about="Two of six residual blocks in the middle are frozen.",
+    facts=[frozen_in_the_middle],
+)
 def two_blocks_frozen():
-    """Two of six residual blocks in the middle are frozen."""
     blocks = [Residual(nn.LayerNorm(64), nn.Linear(64, 64), nn.GELU()) for _ in range(6)]
     net = nn.Sequential(*blocks, nn.Linear(64, 10))
     net[2].requires_grad_(False)
@@ -170,18 +211,20 @@ def two_blocks_frozen():
     return net, classify(*images()), None
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="Layers that learn their input size from the first batch, which they have seen.",
+    facts=[trains()],
+)
 def lazy_layers():
-    """Layers that learn their input size from the first batch, which they have seen."""
     net = nn.Sequential(nn.LazyLinear(64), nn.ReLU(), nn.LazyLinear(10))
     x, y = images()
     net(x)
     return net, classify(x, y), None
 
 
-@healthy(prove=trains())
+@case(None, about="Blocks are run again in the backward pass, to save memory.", facts=[trains()])
 def gradient_checkpointing():
-    """Blocks are run again in the backward pass, to save memory."""
     blocks = mlp(6, nn.ReLU, he)
 
     def loss(model):
@@ -205,9 +248,12 @@ def gradient_by_differences(model, loss, optimizer):
     assert abs((values[0] - values[1]) / 0.002 - slope) < 0.05 * abs(slope) + 1e-3
 
 
-@healthy(prove=all_of(trains(), gradient_by_differences))
+@case(
+    None,
+    about="A model with buffers and a user's own hooks, which multiply a gradient by 1.",
+    facts=[trains(), gradient_by_differences],
+)
 def buffers_and_hooks():
-    """A model with buffers and a user's own hooks, which multiply a gradient by 1."""
     net = initialise(nn.Sequential(nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 10)), he)
     net.register_buffer("steps", torch.zeros(()))
     net[0].register_forward_hook(lambda module, args, output: output * 1.0)
@@ -215,9 +261,8 @@ def buffers_and_hooks():
     return net, classify(*images()), None
 
 
-@healthy(prove=trains(to=0.7))
+@case(None, about="Two inputs that meet in a bilinear layer.", facts=[trains(to=0.7)])
 def several_inputs():
-    """Two inputs that meet in a bilinear layer."""
     x, y = images()
     net = nn.ModuleDict({"pair": nn.Bilinear(32, 32, 32), "head": nn.Linear(32, 10)})
 
@@ -227,9 +272,12 @@ def several_inputs():
     return net, loss, None
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="A network that solves u'' = -sin: its loss holds derivatives of its own output.",
+    facts=[trains()],
+)
 def second_derivatives():
-    """A network that solves u'' = -sin: its loss holds derivatives of its own output."""
     x = torch.linspace(0, 3.14, 32)[:, None]
 
     def loss(model):
@@ -242,9 +290,12 @@ def second_derivatives():
     return mlp(2, nn.Tanh, nn.init.xavier_normal_, inputs=1, outputs=1), loss, None
 
 
-@healthy(prove=trains(to=0.8, steps=60))
+@case(
+    None,
+    about="Gradients are clipped to a small norm by hooks on the weights, as some trainers do.",
+    facts=[trains(to=0.8, steps=60)],
+)
 def clipped_in_a_hook():
-    """Gradients are clipped to a small norm by hooks on the weights, as some trainers do."""
     x, y = images()
     net = mlp(2, nn.ReLU, he, outputs=1)
     for parameter in net.parameters():

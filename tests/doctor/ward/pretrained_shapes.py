@@ -17,14 +17,14 @@ from transformers import (
     ViTForImageClassification,
 )
 
-from .case import healthy, sick
+from tests.doctor.case import case
+
 from .material import pictures, text
 from .not_a_number import mean_over_none
 from .optimizers import too_high, too_low
 from .plumbing import frozen_in_the_optimizer
 from .proofs import (
     activations,
-    all_of,
     finite_gradients,
     seen,
     signal,
@@ -90,29 +90,39 @@ def step_size(tokens):
     return lambda model: model(input_ids=tokens, labels=y).loss
 
 
-@healthy(prove=all_of(trains(), signal("transformer.h.0", "transformer.h.3", (0.1, 100))))
+@case(
+    None,
+    about="GPT-2 of four layers, tied embeddings and dropout of a tenth.",
+    facts=[trains(), signal("transformer.h.0", "transformer.h.3", (0.1, 100))],
+)
 def gpt2_as_it_comes():
-    """GPT-2 of four layers, tied embeddings and dropout of a tenth."""
     net = gpt2(4, resid_pdrop=0.1, embd_pdrop=0.1, attn_pdrop=0.1)
     return net, its_own(text()), None
 
 
-@healthy(prove=trains(lr=3e-3, steps=60))
+@case(
+    None,
+    about="BERT in post-norm, with its pooler and a head of two classes.",
+    facts=[trains(lr=3e-3, steps=60)],
+)
 def bert_classifier():
-    """BERT in post-norm, with its pooler and a head of two classes."""
     return bert(), step_size(text()), None
 
 
-@healthy(prove=trains(lr=3e-3, steps=60))
+@case(
+    None, about="A vision transformer on digits in 16 patches.", facts=[trains(lr=3e-3, steps=60)]
+)
 def vit_classifier():
-    """A vision transformer on digits in 16 patches."""
     x, y = pictures()
     return vit(), lambda model: model(pixel_values=x, labels=y).loss, None
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="T5 with relative places, RMS norms, and an encoder beside its decoder.",
+    facts=[trains()],
+)
 def t5_copies():
-    """T5 with relative places, RMS norms, and an encoder beside its decoder."""
     config = T5Config(
         vocab_size=20,
         d_model=32,
@@ -127,9 +137,12 @@ def t5_copies():
     return T5ForConditionalGeneration(config), its_own(text()), None
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="Rotary places, gated feed-forward layers, two key heads for four query heads.",
+    facts=[trains()],
+)
 def llama_with_grouped_queries():
-    """Rotary places, gated feed-forward layers, two key heads for four query heads."""
     config = LlamaConfig(
         vocab_size=20,
         hidden_size=32,
@@ -142,28 +155,30 @@ def llama_with_grouped_queries():
     return LlamaForCausalLM(config), its_own(text()), None
 
 
-@healthy(prove=trains(to=0.8, steps=60, lr=1e-2))
+@case(
+    None,
+    about="BERT is frozen, and the optimizer holds the classifier's weights.",
+    facts=[trains(to=0.8, steps=60, lr=1e-2)],
+)
 def bert_head_only():
-    """BERT is frozen, and the optimizer holds the classifier's weights."""
     net = bert()
     net.bert.requires_grad_(False)
     nn.init.normal_(net.bert.embeddings.word_embeddings.weight, std=1.0)
     return net, step_size(text(8)), torch.optim.Adam(net.classifier.parameters(), 0.1)
 
 
-@healthy(prove=trains(lr=3e-3))
+@case(None, about="GPT-2 wholly in bfloat16.", facts=[trains(lr=3e-3)])
 def gpt2_in_bfloat16():
-    """GPT-2 wholly in bfloat16."""
     return gpt2().to(torch.bfloat16), its_own(text()), None
 
 
-@sick(
+@case(
     "no_gradient",
     cause="unused",
-    prove=without_gradient("pooler.dense.weight", "pooler.dense.bias"),
+    about="Tokens are read from the last states, while the optimizer holds the pooler as well.",
+    facts=[without_gradient("pooler.dense.weight", "pooler.dense.bias")],
 )
 def bert_with_a_pooler_nobody_asks():
-    """Tokens are read from the last states, while the optimizer holds the pooler as well."""
     net, tokens = bert(BertModel), text()
 
     def loss(model):
@@ -173,24 +188,31 @@ def bert_with_a_pooler_nobody_asks():
     return net, loss, torch.optim.AdamW(net.parameters(), 1e-3)
 
 
-@sick("frozen", cause="not trainable", prove=frozen_in_the_optimizer)
+@case(
+    "frozen",
+    cause="not trainable",
+    about="The encoder stayed frozen, though the optimizer was given all weights.",
+    facts=[frozen_in_the_optimizer],
+)
 def bert_unfreezing_forgotten():
-    """The encoder stayed frozen, though the optimizer was given all weights."""
     net = bert()
     net.bert.encoder.layer[0].requires_grad_(False)
     return net, step_size(text()), torch.optim.AdamW(net.parameters(), 3e-3)
 
 
-@sick("lr_too_high", cause="learning rate too high", prove=too_high(100))
+@case("lr_too_high", cause="learning rate too high", about="AdamW at 1.", facts=[too_high(100)])
 def gpt2_with_a_large_rate():
-    """AdamW at 1."""
     net = gpt2()
     return net, its_own(text()), torch.optim.AdamW(net.parameters(), 1.0)
 
 
-@sick("lr_too_low", cause="learning rate too low", prove=too_low(1e7))
+@case(
+    "lr_too_low",
+    cause="learning rate too low",
+    about="Gradient descent at 10^-9 on a vision transformer.",
+    facts=[too_low(1e7)],
+)
 def vit_that_stands_still():
-    """Gradient descent at 10^-9 on a vision transformer."""
     net = vit()
     x, y = pictures()
     optimizer = torch.optim.AdamW(net.parameters(), 1e-10)
@@ -202,9 +224,13 @@ def hard_attention(model, loss, optimizer):
     assert all((w.amax(-1) > 0.99).double().mean() > 0.6 for w in weights)
 
 
-@sick("saturation", cause="attention logit scale", prove=hard_attention)
+@case(
+    "saturation",
+    cause="attention logit scale",
+    about="Queries' and keys' weights a hundred times as large as GPT-2's: all or none is attended",
+    facts=[hard_attention],
+)
 def gpt2_with_large_queries():
-    """Weights of queries and keys a hundred times as large as GPT-2's: attention is all or none."""
     net = gpt2(attn_implementation="eager")
     for block in net.transformer.h:
         with torch.no_grad():
@@ -212,9 +238,14 @@ def gpt2_with_large_queries():
     return net, its_own(text()), None
 
 
-@sick("nan", also={"zero_gradient"}, cause="operation out of its range", prove=mean_over_none)
+@case(
+    "nan",
+    also=("zero_gradient",),
+    cause="operation out of its range",
+    about="All labels are -100, which is what a collator makes of prompts without answers.",
+    facts=[mean_over_none],
+)
 def gpt2_without_labels():
-    """All labels are -100, which is what a collator makes of prompts without answers."""
     tokens = text(4)
     return gpt2(), lambda m: m(input_ids=tokens, labels=torch.full_like(tokens, -100)).loss, None
 
@@ -223,35 +254,36 @@ def scale_of_single(model, loss, optimizer):
     assert not (loss(model).isfinite() and finite_gradients(model, loss))
     model.float()
     assert loss(model).isfinite() and finite_gradients(model, loss)
+    hard_attention(model, loss, optimizer)
 
 
-@sick(
+@case(
     "fp16_overflow",
-    also={"saturation"},
+    also=("saturation",),
     cause="half precision",
-    prove=all_of(scale_of_single, hard_attention),
+    about="Products of queries and keys pass 65504 before they are divided and shifted.",
+    facts=[scale_of_single],
 )
 def gpt2_logits_in_half():
-    """Products of queries and keys pass 65504 before they are divided and shifted."""
     net = gpt2(attn_implementation="eager")
     for block in net.transformer.h:
         block.attn.c_attn.weight.data[:, :64] *= 5000
     return net.half(), its_own(text()), None
 
 
-@sick(
+@case(
     "rank_collapse",
-    also={"vanishing", "forward_exploding"},
+    also=("vanishing", "forward_exploding"),
     cause="initialisation too small",
-    prove=all_of(
+    about="Tied embeddings of 10^-7 beside biases of one: tokens look alike, and answers are 0.",
+    facts=[
         stuck(above=2.9),
         signal("transformer.wte", "lm_head", (0, 1e-4)),
         activations("transformer.wte", "transformer.h.1", (1e3, 1e9)),
         lambda m, f, o: same_tokens(seen(m, f, "transformer.ln_f")["transformer.ln_f"][-1]),
-    ),
+    ],
 )
 def gpt2_with_drowned_embeddings():
-    """Tied embeddings of 10^-7 beside biases of one: tokens look alike, and answers are 0."""
     net = gpt2()
     nn.init.normal_(net.transformer.wte.weight, std=1e-7)
     nn.init.normal_(net.transformer.wpe.weight, std=1e-7)

@@ -6,26 +6,13 @@ that measures and asserts the claim.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from .case import Loss, Proof
-
-
-def all_of(*proofs: Proof) -> Proof:
-    """Each of the proofs, on a model of its own as far as training changes it."""
-
-    def prove(model, loss, optimizer):
-        before = copy.deepcopy(model.state_dict())
-        for proof in proofs:
-            model.load_state_dict(before)
-            proof(model, loss, optimizer)
-
-    return prove
+from tests.doctor.case import Fact, Loss
 
 
 def tensor_of(output: object) -> Tensor:
@@ -77,7 +64,7 @@ def within(value: float, between: tuple[float, float], what: str) -> None:
     assert low <= value <= high, f"{what} is {value:.3g}, not in {low:g}..{high:g}"
 
 
-def signal(first: str, last: str, between: tuple[float, float]) -> Proof:
+def signal(first: str, last: str, between: tuple[float, float]) -> Fact:
     """The norm of dloss/d(output of ``first``), over that of ``last``, lies there."""
 
     def prove(model, loss, optimizer):
@@ -88,7 +75,7 @@ def signal(first: str, last: str, between: tuple[float, float]) -> Proof:
     return prove
 
 
-def activations(first: str, last: str, between: tuple[float, float]) -> Proof:
+def activations(first: str, last: str, between: tuple[float, float]) -> Fact:
     """The RMS of what ``last`` gives, over that of ``first``, lies there."""
 
     def prove(model, loss, optimizer):
@@ -99,9 +86,7 @@ def activations(first: str, last: str, between: tuple[float, float]) -> Proof:
     return prove
 
 
-def in_time(
-    layer: str, between: tuple[float, float], *, steps: int = 1, of: str = "input"
-) -> Proof:
+def in_time(layer: str, between: tuple[float, float], *, steps: int = 1, of: str = "input") -> Fact:
     """The norm of dloss/dx at the first steps in time, over the last ones, lies there.
 
     A layer that is called once has its time in dimension 1 of its input; a cell is called once
@@ -133,7 +118,7 @@ def units(output: Tensor) -> Tensor:
     return output.transpose(0, 1 if output.dim() == 4 else -1).flatten(1)
 
 
-def dead(layer: str, share: tuple[float, float]) -> Proof:
+def dead(layer: str, share: tuple[float, float]) -> Fact:
     """The share of the units of ``layer`` that give 0 on the whole batch."""
 
     def prove(model, loss, optimizer):
@@ -145,7 +130,7 @@ def dead(layer: str, share: tuple[float, float]) -> Proof:
     return prove
 
 
-def flat(layer: str, phi: Callable[[Tensor], Tensor], share: tuple[float, float]) -> Proof:
+def flat(layer: str, phi: Callable[[Tensor], Tensor], share: tuple[float, float]) -> Fact:
     """The share of the outputs z of ``layer`` where |phi'(z)| is under 5 % of its largest."""
 
     def slope(z):
@@ -160,7 +145,7 @@ def flat(layer: str, phi: Callable[[Tensor], Tensor], share: tuple[float, float]
     return prove
 
 
-def spread(layer: str, between: tuple[float, float]) -> Proof:
+def spread(layer: str, between: tuple[float, float]) -> Fact:
     """How far the vectors of ``layer`` (one a sample, or a token) lie apart, over their length."""
 
     def prove(model, loss, optimizer):
@@ -173,7 +158,7 @@ def spread(layer: str, between: tuple[float, float]) -> Proof:
     return prove
 
 
-def all_alike(layer: str) -> Proof:
+def all_alike(layer: str) -> Fact:
     """All samples get exactly the same from this layer."""
 
     def prove(model, loss, optimizer):
@@ -183,7 +168,7 @@ def all_alike(layer: str) -> Proof:
     return prove
 
 
-def without_gradient(*names: str) -> Proof:
+def without_gradient(*names: str) -> Fact:
     """These parameters want a gradient and get None; the others get one."""
 
     def prove(model, loss, optimizer):
@@ -194,7 +179,7 @@ def without_gradient(*names: str) -> Proof:
     return prove
 
 
-def zero_gradient(*names: str) -> Proof:
+def zero_gradient(*names: str) -> Fact:
     """These parameters have a gradient that is exactly 0, again after a step of the others."""
 
     def prove(model, loss, optimizer):
@@ -210,7 +195,7 @@ def zero_gradient(*names: str) -> Proof:
     return prove
 
 
-def copies(weight: str) -> Proof:
+def copies(weight: str) -> Fact:
     """The units (rows) of a weight are equal, have equal gradients, and learn without parting."""
 
     def prove(model, loss, optimizer):
@@ -244,7 +229,7 @@ def trainable(model: nn.Module) -> list[nn.Parameter]:
 
 def trains(
     to: float = 0.5, steps: int = 40, lr: float = 1e-2, scheduler: Callable | None = None
-) -> Proof:
+) -> Fact:
     """The loss falls to this part of itself or lower, by the given optimizer or by Adam."""
 
     def prove(model, loss, optimizer):
@@ -257,7 +242,7 @@ def trains(
     return prove
 
 
-def stuck(above: float = 2.2, steps: int = 60, lr: float = 0.1, momentum: float = 0.9) -> Proof:
+def stuck(above: float = 2.2, steps: int = 60, lr: float = 0.1, momentum: float = 0.9) -> Fact:
     """The loss stays above this, by the given optimizer or by gradient descent.
 
     2.2 is a little below the cross-entropy of who only knows how frequent each digit is.

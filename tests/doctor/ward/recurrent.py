@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import sick
-from .proofs import all_of, in_time, seen
+from tests.doctor.case import case
+
+from .proofs import in_time, seen
 
 
 class Reader(nn.Module):
@@ -33,7 +34,7 @@ def orthogonal(rnn, scale):
 
 
 def forgotten(layer):
-    """Proof that the loss is the same whatever stood at the first step."""
+    """Fact that the loss is the same whatever stood at the first step."""
 
     def prove(model, loss, optimizer):
         def negate_first(module, args):
@@ -47,42 +48,46 @@ def forgotten(layer):
     return prove
 
 
-@sick(
+@case(
     "temporal_vanishing",
     cause="recurrent weight",
-    prove=all_of(in_time("rnn", (0, 1e-8)), forgotten("rnn")),
+    about="A tanh network by PyTorch's defaults forgets what it read first.",
+    facts=[in_time("rnn", (0, 1e-8)), forgotten("rnn")],
 )
 def default_rnn_forty_steps():
-    """A tanh network by PyTorch's defaults forgets what it read first."""
     return Reader(nn.RNN(4, 32, batch_first=True)), first_or_last(40), None
 
 
-@sick(
+@case(
     "temporal_vanishing",
     cause="forget gate",
-    prove=all_of(in_time("rnn", (0, 1e-6)), forgotten("rnn")),
+    about="An LSTM without a bias for its forget gate keeps about 0.6 of its memory a step.",
+    facts=[in_time("rnn", (0, 1e-6)), forgotten("rnn")],
 )
 def default_lstm_sixty_steps():
-    """An LSTM without a bias for its forget gate keeps about 0.6 of its memory a step."""
     return Reader(nn.LSTM(4, 32, batch_first=True)), first_or_last(60), None
 
 
-@sick(
+@case(
     "temporal_vanishing",
     cause="forget gate",
-    prove=all_of(in_time("rnn", (0, 1e-8)), forgotten("rnn")),
+    about="A forget bias of -3, by a wrong sign: 20 steps are enough.",
+    facts=[in_time("rnn", (0, 1e-8)), forgotten("rnn")],
 )
 def lstm_that_forgets():
-    """A forget bias of -3, by a wrong sign: 20 steps are enough."""
     rnn = nn.LSTM(4, 32, batch_first=True)
     with torch.no_grad():
         rnn.bias_ih_l0[32:64] = -3.0
     return Reader(rnn), first_or_last(20), None
 
 
-@sick("temporal_vanishing", cause="forget gate", prove=in_time("rnn", (0, 1e-6)))
+@case(
+    "temporal_vanishing",
+    cause="forget gate",
+    about="A GRU whose update gate is half open at the start.",
+    facts=[in_time("rnn", (0, 1e-6))],
+)
 def default_gru_fifty_steps():
-    """A GRU whose update gate is half open at the start."""
     return Reader(nn.GRU(4, 32, batch_first=True)), first_or_last(50), None
 
 
@@ -102,19 +107,19 @@ class Loop(nn.Module):
         return self.head(h)
 
 
-@sick(
+@case(
     "temporal_vanishing",
     cause="recurrent weight",
-    prove=in_time("step", (10**-3.9, 10**-3.1), of="calls"),
+    about="A hand-written cell with an orthogonal weight of 0.8, and 34 steps: not far too many.",
+    facts=[in_time("step", (10**-3.9, 10**-3.1), of="calls")],
 )
 def own_loop_just_too_long():
-    """A hand-written cell with an orthogonal weight of 0.8, and 34 steps: not far too many."""
     loop = Loop(nn.init.orthogonal_(torch.empty(32, 32), 0.8), phi=lambda z: z)
     return loop, first_or_last(34), None
 
 
 def states_grow(layer):
-    """Proof that states after the last step are a thousand times as large as after the second."""
+    """Fact that states after the last step are a thousand times as large as after the second."""
 
     def prove(model, loss, optimizer):
         calls = seen(model, loss, layer)[layer]
@@ -136,55 +141,63 @@ class Cells(nn.Module):
         return self.head(h if isinstance(h, torch.Tensor) else h[0])
 
 
-@sick("temporal_vanishing", cause="recurrent weight", prove=in_time("cell", (0, 1e-6), of="calls"))
+@case(
+    "temporal_vanishing",
+    cause="recurrent weight",
+    about="nn.RNNCell in a loop, with a recurrent weight of norm 0.5.",
+    facts=[in_time("cell", (0, 1e-6), of="calls")],
+)
 def rnn_cell_small_weights():
-    """nn.RNNCell in a loop, with a recurrent weight of norm 0.5."""
     cell = nn.RNNCell(4, 32)
     nn.init.orthogonal_(cell.weight_hh, 0.5)
     return Cells(cell), first_or_last(30), None
 
 
-@sick(
+@case(
     "temporal_exploding",
-    also={"forward_exploding"},
+    also=("forward_exploding",),
     cause="recurrent weight",
-    prove=all_of(in_time("rnn", (1e5, 1e12)), states_grow("rnn")),
+    about="A ReLU network whose recurrent weight is 1.5 times the identity.",
+    facts=[in_time("rnn", (1e5, 1e12)), states_grow("rnn")],
 )
 def relu_rnn_too_strong():
-    """A ReLU network whose recurrent weight is 1.5 times the identity."""
     rnn = nn.RNN(4, 32, nonlinearity="relu", batch_first=True)
     with torch.no_grad():
         rnn.weight_hh_l0.copy_(1.5 * torch.eye(32))
     return Reader(rnn), first_or_last(40), None
 
 
-@sick(
+@case(
     "temporal_exploding",
-    also={"forward_exploding"},
+    also=("forward_exploding",),
     cause="recurrent weight",
-    prove=all_of(in_time("step", (1e4, 1e9), of="calls"), states_grow("step")),
+    about="A linear recurrence with all eigenvalues of modulus 1.3.",
+    facts=[in_time("step", (1e4, 1e9), of="calls"), states_grow("step")],
 )
 def linear_state_space():
-    """A linear recurrence with all eigenvalues of modulus 1.3."""
     loop = Loop(nn.init.orthogonal_(torch.empty(32, 32), 1.3), phi=lambda z: z)
     return loop, first_or_last(45), None
 
 
-@sick(
+@case(
     "temporal_exploding",
-    also={"forward_exploding"},
+    also=("forward_exploding",),
     cause="recurrent weight",
-    prove=all_of(in_time("step", (10**3.2, 10**3.9), of="calls"), states_grow("step")),
+    about="Eigenvalues of modulus 1.25, and 37 steps: not far beyond the limit.",
+    facts=[in_time("step", (10**3.2, 10**3.9), of="calls"), states_grow("step")],
 )
 def linear_state_space_just_too_long():
-    """Eigenvalues of modulus 1.25, and 37 steps: not far beyond the limit."""
     loop = Loop(nn.init.orthogonal_(torch.empty(32, 32), 1.25), phi=lambda z: z)
     return loop, first_or_last(37), None
 
 
-@sick("temporal_exploding", cause="recurrent weight", prove=in_time("rnn", (1e4, 1e20)))
+@case(
+    "temporal_exploding",
+    cause="recurrent weight",
+    about="Tanh with a recurrent gain of 2.5: states stay below 1, and tiny causes grow.",
+    facts=[in_time("rnn", (1e4, 1e20))],
+)
 def chaotic_rnn():
-    """Tanh with a recurrent gain of 2.5: states stay below 1, and tiny causes grow."""
     rnn = nn.RNN(4, 64, batch_first=True)
     nn.init.normal_(rnn.weight_hh_l0, std=2.5 / 8)
     nn.init.normal_(rnn.weight_ih_l0, std=0.05)

@@ -4,33 +4,43 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import healthy
+from tests.doctor.case import case
+
 from .material import text
-from .proofs import all_of, gradients, in_time, seen, trains
+from .proofs import gradients, in_time, seen, trains
 from .recurrent import Reader, first_or_last
 
 
-@healthy(prove=all_of(in_time("rnn", (0.01, 100)), trains(steps=80)))
+@case(
+    None,
+    about="A forget bias of 4 carries the first word through 40 steps.",
+    facts=[in_time("rnn", (0.01, 100)), trains(steps=80)],
+)
 def lstm_that_remembers():
-    """A forget bias of 4 carries the first word through 40 steps."""
     rnn = nn.LSTM(4, 32, batch_first=True)
     with torch.no_grad():
         rnn.bias_ih_l0[32:64] = 4.0
     return Reader(rnn), first_or_last(40), None
 
 
-@healthy(prove=all_of(in_time("rnn", (0.01, 100)), trains(steps=80)))
+@case(
+    None,
+    about="The same for a GRU, by the bias of its update gate.",
+    facts=[in_time("rnn", (0.01, 100)), trains(steps=80)],
+)
 def gru_that_remembers():
-    """The same for a GRU, by the bias of its update gate."""
     rnn = nn.GRU(4, 32, batch_first=True)
     with torch.no_grad():
         rnn.bias_ih_l0[32:64] = 4.0
     return Reader(rnn), first_or_last(40), None
 
 
-@healthy(prove=all_of(in_time("rnn", (0.01, 100)), trains(steps=80, lr=2e-3)))
+@case(
+    None,
+    about="A ReLU network that starts with the identity as its recurrent weight.",
+    facts=[in_time("rnn", (0.01, 100)), trains(steps=80, lr=2e-3)],
+)
 def identity_rnn():
-    """A ReLU network that starts with the identity as its recurrent weight."""
     rnn = nn.RNN(4, 32, nonlinearity="relu", batch_first=True)
     with torch.no_grad():
         rnn.weight_hh_l0.copy_(torch.eye(32))
@@ -40,9 +50,12 @@ def identity_rnn():
     return Reader(rnn), first_or_last(40), None
 
 
-@healthy(prove=all_of(in_time("rnn", (0.01, 1)), trains(steps=60)))
+@case(
+    None,
+    about="PyTorch's defaults over eight steps: some loss of signal, and it learns.",
+    facts=[in_time("rnn", (0.01, 1)), trains(steps=60)],
+)
 def short_default_lstm():
-    """PyTorch's defaults over eight steps: some loss of signal, and it learns."""
     return Reader(nn.LSTM(4, 32, batch_first=True)), first_or_last(8), None
 
 
@@ -66,15 +79,21 @@ def next_word(tokens):
     return loss
 
 
-@healthy(prove=all_of(trains(steps=60), in_time("rnn", (0.05, 20))))
+@case(
+    None,
+    about="A default LSTM over 60 words with a loss at each: every step has its own signal.",
+    facts=[trains(steps=60), in_time("rnn", (0.05, 20))],
+)
 def tagger_of_long_texts():
-    """A default LSTM over 60 words, with a loss at each of them: every step has its own signal."""
     return Tagger(nn.LSTM(16, 32, batch_first=True)), next_word(text(length=60)), None
 
 
-@healthy(prove=trains(steps=60))
+@case(
+    None,
+    about="The same with the plainest recurrent network, two layers of it.",
+    facts=[trains(steps=60)],
+)
 def tagger_with_tanh():
-    """The same with the plainest recurrent network, two layers of it."""
     return Tagger(nn.RNN(16, 32, num_layers=2, batch_first=True)), next_word(text(length=40)), None
 
 
@@ -91,9 +110,12 @@ class Attentive(nn.Module):
         return self.head((self.score(states).softmax(1) * states).sum(1))
 
 
-@healthy(prove=all_of(trains(steps=60), in_time("rnn", (0.05, 20))))
+@case(
+    None,
+    about="The first word is read in one step, whatever the recurrence forgets.",
+    facts=[trains(steps=60), in_time("rnn", (0.05, 20))],
+)
 def attention_over_states():
-    """The first word is read in one step, whatever the recurrence forgets."""
     return Attentive(), first_or_last(40), None
 
 
@@ -120,17 +142,23 @@ def cut_but_fed(model, loss, optimizer):
     assert all(g.any() for g in gradients(model, loss).values())
 
 
-@healthy(prove=all_of(trains(steps=60), cut_but_fed))
+@case(
+    None,
+    about="States are detached every ten of forty steps.",
+    facts=[trains(steps=60), cut_but_fed],
+)
 def truncated_backpropagation():
-    """States are detached every ten of forty steps."""
     x = torch.randn(32, 40, 4)
     y = (x[..., 0] + x[..., 1].roll(1, 1)) / 2
     return Truncated(), lambda model: F.mse_loss(model(x), y), None
 
 
-@healthy(prove=trains(steps=60))
+@case(
+    None,
+    about="Sentences of different lengths, packed; the padding never enters.",
+    facts=[trains(steps=60)],
+)
 def packed_sequences():
-    """Sentences of different lengths, packed; the padding never enters."""
     x, lengths = torch.randn(16, 12, 4), torch.randint(3, 12, (16,))
     y = (x[:, 0, 0] > 0).long()
 

@@ -3,72 +3,73 @@
 import torch
 from torch import nn
 
-from .case import healthy, sick
+from tests.doctor.case import case
+
 from .material import Lambda, classify, convnet, he, images, mlp, pictures
 from .plumbing import ENCODER, Two
-from .proofs import all_alike, all_of, flat, trains, zero_gradient
+from .proofs import all_alike, flat, trains, zero_gradient
 
 
-@sick(
+@case(
     "zero_gradient",
-    also={"vanishing"},
+    also=("vanishing",),
     cause="non-differentiable operation",
-    prove=zero_gradient(*ENCODER),
+    about="Features are rounded to whole numbers: a staircase is level nearly everywhere.",
+    facts=[zero_gradient(*ENCODER)],
 )
 def rounded_features():
-    """Features are rounded to whole numbers: a staircase is level nearly everywhere."""
     return Two(torch.round), classify(*images()), None
 
 
-@sick(
+@case(
     "zero_gradient",
-    also={"vanishing"},
+    also=("vanishing",),
     cause="non-differentiable operation",
-    prove=zero_gradient("layer1.weight", "layer2.weight"),
+    about="A network of signs, trained as if they had a slope.",
+    facts=[zero_gradient("layer1.weight", "layer2.weight")],
 )
 def sign_activations():
-    """A network of signs, trained as if they had a slope."""
     return mlp(2, lambda: Lambda(torch.sign)), classify(*images()), None
 
 
-@sick(
+@case(
     "zero_gradient",
-    also={"vanishing"},
+    also=("vanishing",),
     cause="non-differentiable operation",
-    prove=zero_gradient("conv1.weight", "conv2.weight"),
+    about="Values are brought to one of 16 levels by ``floor``, with no estimator for the way back",
+    facts=[zero_gradient("conv1.weight", "conv2.weight")],
 )
 def quantised_convnet():
-    """Values are brought to one of 16 levels by ``floor``, with no estimator for the way back."""
     net = convnet(2, nn.ReLU, he)
     net.pool = nn.Sequential(nn.AdaptiveAvgPool2d(2), Lambda(lambda h: (16 * h).floor() / 16))
     return net, classify(*pictures()), None
 
 
-@sick(
+@case(
     "zero_gradient",
-    also={"saturation", "vanishing", "rank_collapse"},
+    also=("saturation", "vanishing", "rank_collapse"),
     cause="saturating activation",
-    prove=all_of(
+    about="Features around 30 are clamped to 0..1, where all of them are 1.",
+    facts=[
         zero_gradient(*ENCODER),
         all_alike("head"),
         flat("encoder.head", lambda z: z.clamp(0, 1), (0.99, 1)),
-    ),
+    ],
 )
 def clamp_that_cuts_all():
-    """Features around 30 are clamped to 0..1, where all of them are 1."""
     net = Two(lambda h: h.clamp(0, 1))
     nn.init.constant_(net.encoder.head.bias, 30.0)
     return net, classify(*images()), None
 
 
-@sick(
+@case(
     "zero_gradient",
-    also={"vanishing", "rank_collapse"},
+    also=("vanishing", "rank_collapse"),
     cause="scale in the forward pass",
-    prove=all_of(zero_gradient(*ENCODER), all_alike("head")),
+    about="A mask that should choose features is 0 everywhere.",
+    facts=[zero_gradient(*ENCODER), all_alike("head")],
 )
 def mask_of_zeros():
-    """A mask that should choose features is 0 everywhere."""
     mask = torch.zeros(32)
     return Two(lambda h: h * mask), classify(*images()), None
 
@@ -85,13 +86,13 @@ class Straight(torch.autograd.Function):
         return grad
 
 
-@healthy(prove=trains())
+@case(None, about="Rounded features with a straight-through estimator.", facts=[trains()])
 def straight_through():
-    """Rounded features with a straight-through estimator."""
     return Two(Straight.apply), classify(*images()), None
 
 
-@healthy(prove=trains())
+@case(
+    None, about="The same estimator written as ``x + (round(x) - x).detach()``.", facts=[trains()]
+)
 def straight_through_by_detach():
-    """The same estimator written as ``x + (round(x) - x).detach()``."""
     return Two(lambda h: h + (h.round() - h).detach()), classify(*images()), None

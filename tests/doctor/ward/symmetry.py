@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .case import healthy, sick
+from tests.doctor.case import case
+
 from .material import (
     Lambda,
     Residual,
@@ -21,7 +22,6 @@ from .material import (
 from .proofs import (
     activations,
     all_alike,
-    all_of,
     copies,
     dead,
     signal,
@@ -32,37 +32,41 @@ from .proofs import (
 )
 
 
-@sick(
+@case(
     "symmetry",
-    also={"vanishing"},
+    also=("vanishing",),
     cause="initialisation constant",
-    prove=all_of(copies("layer1.weight"), signal("layer1", "head", (0, 1e-5))),
+    about="Every weight is 1/64. One class pulls up, the others push down: no signal gets past.",
+    facts=[copies("layer1.weight"), signal("layer1", "head", (0, 1e-5))],
 )
 def all_weights_equal():
-    """Every weight is 1/64. What one class pulls up, the others push down: no signal gets past."""
     return mlp(2, nn.Tanh, lambda w: nn.init.constant_(w, 1 / 64)), classify(*images()), None
 
 
-@sick(
+@case(
     "symmetry",
-    also={"zero_gradient", "vanishing", "forward_vanishing", "dead_relu", "rank_collapse"},
+    also=("zero_gradient", "vanishing", "forward_vanishing", "dead_relu", "rank_collapse"),
     cause="initialisation constant",
-    prove=all_of(
+    about="Every weight is 0: nothing but the last bias can ever learn.",
+    facts=[
         copies("layer2.weight"),
         zero_gradient("layer1.weight", "layer2.weight", "layer3.weight", "head.weight"),
         dead("act3", (1, 1)),
         all_alike("layer1"),
         stuck(),
-    ),
+    ],
 )
 def all_weights_zero():
-    """Every weight is 0: nothing but the last bias can ever learn."""
     return mlp(3, nn.ReLU, nn.init.zeros_), classify(*images()), None
 
 
-@sick("symmetry", cause="initialisation constant", prove=copies("conv1.weight"))
+@case(
+    "symmetry",
+    cause="initialisation constant",
+    about="Filters and read-out of a convnet for regression are constant.",
+    facts=[copies("conv1.weight")],
+)
 def equal_filters():
-    """Filters and read-out of a convnet for regression are constant."""
     x, y = pictures()
     net = convnet(2, nn.Tanh)
     net.head = nn.Linear(32, 1)
@@ -83,9 +87,13 @@ def copied_halves(model, loss, optimizer):
                 parameter.grad = None
 
 
-@sick("symmetry", cause="initialisation constant", prove=copied_halves)
+@case(
+    "symmetry",
+    cause="initialisation constant",
+    about="A layer of 32 units was widened to 64 by copying them, without noise.",
+    facts=[copied_halves],
+)
 def widened_by_copying():
-    """A layer of 32 units was widened to 64 by copying them, without noise."""
     net = mlp(2, nn.ReLU, he)
     with torch.no_grad():
         net.layer1.weight[32:] = net.layer1.weight[:32]
@@ -94,9 +102,13 @@ def widened_by_copying():
     return net, classify(*images()), None
 
 
-@sick("symmetry", cause="initialisation constant", prove=copies("layer2.weight"))
+@case(
+    "symmetry",
+    cause="initialisation constant",
+    about="Random weights, but the second layer and the read-out behind it were set to constants.",
+    facts=[copies("layer2.weight")],
+)
 def one_constant_layer():
-    """Random weights, but the second layer and the read-out behind it were set to constants."""
     x, y = images()
     net = mlp(2, nn.GELU, he, outputs=1)
     nn.init.constant_(net.layer2.weight, 0.05)
@@ -104,13 +116,13 @@ def one_constant_layer():
     return net, fit(x, y[:, None] / 10.0), None
 
 
-@sick(
+@case(
     "symmetry",
     cause="initialisation constant",
-    prove=copies("rnn.weight_ih_l0"),
+    about="A recurrent network all of whose weights are 0.02.",
+    facts=[copies("rnn.weight_ih_l0")],
 )
 def constant_rnn():
-    """A recurrent network all of whose weights are 0.02."""
     net = nn.ModuleDict({"rnn": nn.RNN(8, 16, batch_first=True), "head": nn.Linear(16, 1)})
     for parameter in net.parameters():
         nn.init.constant_(parameter, 0.02)
@@ -139,39 +151,39 @@ def graph_of_digits(neighbours=8):
     return x, y, ((links + links.T) > 0).float()
 
 
-@sick(
+@case(
     "rank_collapse",
     cause="missing residual",
-    prove=all_of(spread("23", (0, 1.5e-3)), spread("0", (0.1, 1))),
+    about="Twenty-four graph convolutions: all nodes end with the same features.",
+    facts=[spread("23", (0, 1.5e-3)), spread("0", (0.1, 1))],
 )
 def graph_convolutions_smooth_all():
-    """Twenty-four graph convolutions: all nodes end with the same features."""
     x, y, links = graph_of_digits(24)
     layers = [Average(links, 64, 64) for _ in range(24)]
     return initialise(nn.Sequential(*layers, nn.Linear(64, 10)), he), classify(x, y), None
 
 
-@sick(
+@case(
     "rank_collapse",
-    also={"forward_exploding"},
+    also=("forward_exploding",),
     cause="bias",
-    prove=all_of(spread("layer3", (0, 1e-3)), activations("layer1", "layer3", (1e3, 1e4)), stuck()),
+    about="Biases of three thousand beside activations of size one: all samples look the same.",
+    facts=[spread("layer3", (0, 1e-3)), activations("layer1", "layer3", (1e3, 1e4)), stuck()],
 )
 def drowned_in_biases():
-    """Biases of three thousand beside activations of size one: all samples look the same."""
     net = mlp(3, nn.ReLU, he)
     nn.init.constant_(net.layer3.bias, 3000.0)
     return net, classify(*images()), None
 
 
-@sick(
+@case(
     "rank_collapse",
-    also={"vanishing"},
+    also=("vanishing",),
     cause="initialisation too small",
-    prove=all_of(spread("layer18", (0, 1e-4)), signal("layer1", "layer18", (0, 1e-3)), stuck()),
+    about="Tanh with small weights and large biases: every input leads to the same point.",
+    facts=[spread("layer18", (0, 1e-4)), signal("layer1", "layer18", (0, 1e-3)), stuck()],
 )
 def ordered_phase():
-    """Tanh with small weights and large biases: every input leads to the same point."""
     net = mlp(18, nn.Tanh, gain(0.6))
     for module in net:
         if isinstance(module, nn.Linear):
@@ -179,25 +191,26 @@ def ordered_phase():
     return net, classify(*images()), None
 
 
-@healthy(prove=trains())
+@case(None, about="Two steps of averaging make neighbours alike, which helps.", facts=[trains()])
 def two_graph_convolutions():
-    """Two steps of averaging make neighbours alike, which helps."""
     x, y, links = graph_of_digits()
     net = nn.Sequential(Average(links, 64, 64), Average(links, 64, 64), nn.Linear(64, 10))
     return initialise(net, he), classify(x, y), None
 
 
-@healthy(prove=trains())
+@case(None, about="Ten graph convolutions whose skips keep nodes apart.", facts=[trains()])
 def graph_convolutions_with_skips():
-    """Ten graph convolutions whose skips keep nodes apart."""
     x, y, links = graph_of_digits()
     layers = [Residual(Average(links, 64, 64), scale=0.3) for _ in range(10)]
     return initialise(nn.Sequential(*layers, nn.Linear(64, 10)), he), classify(x, y), None
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="Biases and norm scales are constants, as they always are; weights are not.",
+    facts=[trains()],
+)
 def constant_biases_and_scales():
-    """Biases and norm scales are constants, as they always are; weights are not."""
     net = mlp(3, nn.ReLU, he, norm=nn.LayerNorm)
     for module in net:
         if isinstance(module, nn.Linear):
@@ -205,17 +218,19 @@ def constant_biases_and_scales():
     return net, classify(*images()), None
 
 
-@healthy(prove=trains(steps=60))
+@case(
+    None,
+    about="Inputs that differ by a hundredth of their size: alike, but not one, and told apart.",
+    facts=[trains(steps=60)],
+)
 def samples_that_are_alike():
-    """Inputs that differ by a hundredth of their size: alike, but not one, and told apart."""
     x, y = images()
     net = nn.Sequential(nn.BatchNorm1d(64), *mlp(2, nn.ReLU, he))
     return net, classify(5.0 + 0.05 * x, y), None
 
 
-@healthy(prove=trains(steps=60))
+@case(None, about="A bottleneck of a single unit has no copies.", facts=[trains(steps=60)])
 def one_hidden_unit():
-    """A bottleneck of a single unit has no copies."""
     x, _ = images()
     net = nn.Sequential(nn.Linear(64, 1), Lambda(torch.tanh), nn.Linear(1, 1))
     return net, fit(x, torch.tanh(x[:, 20:21])), None

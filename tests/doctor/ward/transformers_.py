@@ -4,63 +4,66 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.doctor.case import case
+
 from .attention import Attention, Language, Post, Pre, feedforward, next_word, step_size
-from .case import healthy, sick
 from .material import Residual, gain, initialise, text
-from .proofs import activations, all_of, gradients, seen, signal, spread, stuck, trains
+from .proofs import activations, gradients, seen, signal, spread, stuck, trains
 
 
-@sick(
+@case(
     "rank_collapse",
-    also={"vanishing"},
+    also=("vanishing",),
     cause="attention without skip",
-    prove=all_of(
-        spread("blocks.7", (0, 1e-5)), signal("embed", "head", (0, 5e-4)), stuck(above=0.6)
-    ),
+    about="Eight layers of attention without skips: all tokens become one.",
+    facts=[spread("blocks.7", (0, 1e-5)), signal("embed", "head", (0, 5e-4)), stuck(above=0.6)],
 )
 def attention_alone():
-    """Eight layers of attention without skips: all tokens become one."""
     return Language([Attention(32) for _ in range(8)]), step_size(text()), None
 
 
-@sick(
+@case(
     "rank_collapse",
     cause="attention without skip",
-    prove=spread("blocks.5", (0, 1e-4)),
+    about="A layer norm in front of each attention keeps its size, not the tokens' difference.",
+    facts=[spread("blocks.5", (0, 1e-4))],
 )
 def attention_with_norm_but_no_skip():
-    """A layer norm in front of each attention keeps its size, not the difference of its tokens."""
     layers = [nn.Sequential(nn.LayerNorm(32), Attention(32)) for _ in range(6)]
     for layer in layers:
         nn.init.normal_(layer[1].qkv.weight, std=0.1)
     return Language(layers), step_size(text()), None
 
 
-@sick("rank_collapse", cause="post-norm depth", prove=spread("blocks.23", (0, 1e-5)))
+@case(
+    "rank_collapse",
+    cause="post-norm depth",
+    about="In 24 post-norm blocks with larger weights, branches outweigh skips: tokens grow alike",
+    facts=[spread("blocks.23", (0, 1e-5))],
+)
 def deep_post_norm():
-    """In 24 post-norm blocks with larger weights, branches outweigh skips: tokens grow alike."""
     net = Language([Post(32) for _ in range(24)])
     return initialise(net, gain(1.4)), step_size(text()), None
 
 
-@sick(
+@case(
     "vanishing",
-    also={"rank_collapse"},
+    also=("rank_collapse",),
     cause="attention without skip",
-    prove=all_of(
+    about="Attention and feed-forward layers in turn, somebody forgot the ``x +``.",
+    facts=[
         signal("blocks.0", "blocks.5", (0, 1e-4)),
         spread("blocks.5", (0, 1e-4)),
         stuck(above=0.6),
-    ),
+    ],
 )
 def encoder_without_skips():
-    """Attention and feed-forward layers in turn, somebody forgot the ``x +``."""
     layers = [nn.Sequential(Attention(32), feedforward(32)) for _ in range(6)]
     return Language(layers), step_size(text()), None
 
 
 def hard(name, share=0.5):
-    """Proof that in so many rows of the attention one place takes 99 % or more."""
+    """Fact that in so many rows of the attention one place takes 99 % or more."""
 
     def prove(model, loss, optimizer):
         attention = model.get_submodule(name)
@@ -72,22 +75,26 @@ def hard(name, share=0.5):
     return prove
 
 
-@sick(
+@case(
     "saturation",
     cause="attention logit scale",
-    prove=all_of(hard("blocks.0.0.body.1"), hard("blocks.1.0.body.1")),
+    about="Logits are multiplied by the root of the width, not divided, and weights are large.",
+    facts=[hard("blocks.0.0.body.1"), hard("blocks.1.0.body.1")],
 )
 def logits_without_division():
-    """Logits are multiplied by the root of the width, not divided, and weights are large."""
     layers = [Pre(32, scale=32**0.5) for _ in range(2)]
     for layer in layers:
         nn.init.normal_(layer[0].body[1].qkv.weight, std=0.5)
     return Language(layers), step_size(text()), None
 
 
-@sick("saturation", cause="attention logit scale", prove=hard("blocks.0.0.body.1", 0.7))
+@case(
+    "saturation",
+    cause="attention logit scale",
+    about="The right scale, but weights of queries and keys ten times too large in a decoder.",
+    facts=[hard("blocks.0.0.body.1", 0.7)],
+)
 def queries_far_too_large():
-    """The right scale, but weights of queries and keys ten times too large in a decoder."""
     layers = [Pre(32, causal=True) for _ in range(2)]
     for layer in layers:
         with torch.no_grad():
@@ -102,31 +109,32 @@ class Shrunk(Residual):
         return 0.3 * x + self.scale * self.body(x)
 
 
-@sick(
+@case(
     "vanishing",
-    also={"forward_vanishing"},
+    also=("forward_vanishing",),
     cause="scale in the forward pass",
-    prove=all_of(
-        signal("blocks.0", "blocks.9", (0, 1e-3)), activations("blocks.0", "blocks.9", (0, 1e-3))
-    ),
+    about="The skip itself is multiplied by 0.3 in each of ten blocks.",
+    facts=[
+        signal("blocks.0", "blocks.9", (0, 1e-3)),
+        activations("blocks.0", "blocks.9", (0, 1e-3)),
+    ],
 )
 def skip_of_a_third():
-    """The skip itself is multiplied by 0.3 in each of ten blocks."""
     net = Language([Shrunk(Attention(32), scale=0.1) for _ in range(10)])
     return initialise(net, gain(1.0)), step_size(text()), None
 
 
-@sick(
+@case(
     "forward_exploding",
-    also={"exploding"},
+    also=("exploding",),
     cause="residual without normalisation",
-    prove=all_of(
+    about="Residual feed-forward blocks with He weights and no layer norm: it doubles and doubles",
+    facts=[
         activations("blocks.0", "blocks.11", (1e3, 1e9)),
         signal("blocks.0", "blocks.11", (1e3, 1e9)),
-    ),
+    ],
 )
 def encoder_without_norms():
-    """Residual feed-forward blocks with He weights and no layer norm: it doubles and doubles."""
     layers = [Residual(feedforward(32)) for _ in range(12)]
     for layer in layers:
         for linear in (layer.body[0][0], layer.body[0][2]):
@@ -135,21 +143,30 @@ def encoder_without_norms():
     return Language(layers), step_size(text()), None
 
 
-@healthy(prove=all_of(trains(), signal("embed", "blocks", (0.01, 1e2))))
+@case(
+    None,
+    about="Six pre-norm blocks with a causal mask.",
+    facts=[trains(), signal("embed", "blocks", (0.01, 1e2))],
+)
 def pre_norm_decoder():
-    """Six pre-norm blocks with a causal mask."""
     return Language([Pre(32, causal=True) for _ in range(6)]), next_word(text()), None
 
 
-@healthy(prove=all_of(trains(lr=3e-3), signal("blocks.0", "blocks.1", (0.1, 10))))
+@case(
+    None,
+    about="Two post-norm blocks.",
+    facts=[trains(lr=3e-3), signal("blocks.0", "blocks.1", (0.1, 10))],
+)
 def post_norm_encoder():
-    """Two post-norm blocks."""
     return Language([Post(32) for _ in range(2)]), step_size(text()), None
 
 
-@healthy(prove=trains(lr=3e-3))
+@case(
+    None,
+    about="``nn.TransformerEncoder`` as it comes, with dropout and a mask for padded places.",
+    facts=[trains(lr=3e-3)],
+)
 def torch_encoder_with_padding():
-    """``nn.TransformerEncoder`` as it comes, with dropout and a mask for padded places."""
     layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
     net = nn.ModuleDict(
         {
@@ -168,9 +185,8 @@ def torch_encoder_with_padding():
     return net, loss, None
 
 
-@healthy(prove=trains(lr=3e-3))
+@case(None, about="``nn.Transformer`` learns to copy.", facts=[trains(lr=3e-3)])
 def torch_encoder_decoder():
-    """``nn.Transformer`` learns to copy."""
     net = nn.ModuleDict(
         {
             "embed": nn.Embedding(21, 32),
@@ -198,9 +214,12 @@ def only_the_key_bias_is_zero(model, loss, optimizer):
     assert key < 1e-6 * value and query > 1e-4 * value
 
 
-@healthy(prove=all_of(trains(), only_the_key_bias_is_zero))
+@case(
+    None,
+    about="The bias of the keys shifts all logits of a row alike, so its gradient is 0.",
+    facts=[trains(), only_the_key_bias_is_zero],
+)
 def key_bias():
-    """The bias of the keys shifts all logits of a row alike, so its gradient is 0."""
     net = nn.ModuleDict(
         {
             "embed": nn.Embedding(20, 32),
@@ -238,16 +257,18 @@ class Mixture(nn.Module):
         return x + out
 
 
-@healthy(prove=trains())
+@case(None, about="Each expert sees some of the tokens only.", facts=[trains()])
 def mixture_of_experts():
-    """Each expert sees some of the tokens only."""
     blocks = [Pre(32, causal=True), Mixture(32), nn.LayerNorm(32)]
     return Language(blocks), next_word(text()), None
 
 
-@healthy(prove=trains())
+@case(
+    None,
+    about="Over 60 places every attention weight is small: spread out, not saturated.",
+    facts=[trains()],
+)
 def long_sentences():
-    """Over 60 places every attention weight is small: spread out, not saturated."""
     return Language([Pre(32), Pre(32)]), next_word(text(length=60)), None
 
 
@@ -269,15 +290,17 @@ class Sinusoids(nn.Module):
         return self.head(self.block(self.embed(tokens) + self.place[: tokens.shape[1]]))
 
 
-@healthy(prove=trains())
+@case(None, about="A sinusoidal table of positions, which is not to be learnt.", facts=[trains()])
 def fixed_places():
-    """A sinusoidal table of positions, which is not to be learnt."""
     return Sinusoids(), next_word(text()), None
 
 
-@healthy(prove=trains(to=0.7))
+@case(
+    None,
+    about="Only the last token is read: others have a signal through attention alone.",
+    facts=[trains(to=0.7)],
+)
 def causal_mask_and_class_token():
-    """Only the last token is read: others have a signal through attention alone."""
     tokens = text()
     y = ((tokens[:, 1] - tokens[:, 0]) % 20 - 1).long()
     net = Language([Pre(32, causal=True) for _ in range(2)])
