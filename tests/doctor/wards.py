@@ -7,6 +7,7 @@ from tests.doctor import (
     fifth_ward,
     fourth_ward,
     second_ward,
+    seventh_ward,
     sixth_ward,
     third_ward,
     ward,
@@ -14,5 +15,5 @@ from tests.doctor import (
 
 WARDS = {
     each.__name__.rpartition(".")[2]: each.ALL
-    for each in (ward, second_ward, third_ward, fourth_ward, fifth_ward, sixth_ward)
+    for each in (ward, second_ward, third_ward, fourth_ward, fifth_ward, sixth_ward, seventh_ward)
 }
