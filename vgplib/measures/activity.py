@@ -115,19 +115,20 @@ class Activity:
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self._waiting: dict[Any, list[tuple[Layer, Tensor]]] = {}
+        self._waiting: dict[Any, list[tuple[Layer, str, Tensor]]] = {}
         self._entries = 0
 
     def add(
         self,
         layer: Layer,
+        name: str,
         function: Callable,
         z: Tensor,
         h: Tensor,
         rest: tuple,
         named: dict[str, Any],
     ) -> None:
-        """Count ``h = function(z, *rest, **named)``, not in place, for ``layer``."""
+        """Count ``h = function(z, *rest, **named)``, not in place, for ``layer`` under a name."""
         call: Any
         if function in FROM_VALUE:
             call, tensor = FROM_VALUE[function], h.detach()
@@ -139,13 +140,15 @@ class Activity:
             tensor = tensor[:, None]  # a number for each sample, as in a hinge: one unit
         channels = layer.channels if len(layer.shape) == tensor.dim() else -1
         key = (call, tensor.shape, tensor.dtype, tensor.device, channels)
-        self._waiting.setdefault(key, []).append((layer, tensor))
+        self._waiting.setdefault(key, []).append((layer, name, tensor))
         self._entries += tensor.numel()
         if self._entries > _MOST:
             self.finish()
 
     def add_softmax(self, layer: Layer, scores: Tensor, dim: int, masked: bool = True) -> None:
         """Count a softmax over ``dim``; a distribution saturates as a whole."""
+        if scores.shape[dim] == 1:
+            return  # there is nothing to choose from
         p = scores.softmax(dim, dtype=torch.promote_types(scores.dtype, torch.float32))
         certain = p.amax(dim) > _CERTAIN
         judged = certain.numel()
@@ -155,7 +158,8 @@ class Activity:
             certain &= choices
             judged = int(choices.sum())
         (moments,) = _moments(p[None])
-        _credit(layer, Tally(p.numel(), *moments, int(certain.sum()) / max(judged, 1)))
+        share = int(certain.sum()) / max(judged, 1)
+        _credit(layer, "softmax", Tally(p.numel(), *moments, share))
 
     def add_attention(
         self,
@@ -190,15 +194,16 @@ class Activity:
     def finish(self) -> None:
         """Work out what waits."""
         for (call, *_, channels), group in self._waiting.items():
-            tallies = _tallies(call, [z for _, z in group], channels)
-            for (layer, _), tally in zip(group, tallies, strict=True):
-                _credit(layer, tally)
+            tallies = _tallies(call, [z for *_, z in group], channels)
+            for (layer, name, _), tally in zip(group, tallies, strict=True):
+                _credit(layer, name, tally)
         self._waiting.clear()
         self._entries = 0
 
 
-def _credit(layer: Layer, tally: Tally) -> None:
-    layer.tally = tally if layer.tally is None else layer.tally + tally
+def _credit(layer: Layer, name: str, tally: Tally) -> None:
+    before = layer.tallies.get(name)
+    layer.tallies[name] = tally if before is None else before + tally
 
 
 def _tallies(call: _FromValue | _Call, tensors: list[Tensor], channels: int) -> list[Tally]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -31,10 +33,11 @@ class Layer:
         weights: The weights it ran with.
         shape: Of its output z.
         channels: Which dimension of z counts the units.
-        source: The layer that its input comes from.
+        source: The layer that its input comes from; of several, the one that ran last.
+        merged: Layers whose outputs were put together with what comes from this one.
         output: Norm of z.
         steps: Of a recurrent layer: norms of dloss/dx_t, oldest first.
-        tally: What the activation that follows made of z.
+        tallies: What each activation that follows made of z, or of a part of it, by name.
         activation: That activation's name; of several, the first one's.
         trouble: "input" or "output" where that is not finite.
         signal: Norm of dloss/dz; NaN where the loss does not depend on z.
@@ -54,9 +57,10 @@ class Layer:
     shape: torch.Size
     channels: int
     source: Layer | None
+    merged: set[Layer] = field(default_factory=set)
     output: float = math.nan
     steps: Sequence[float] = ()
-    tally: Tally | None = None
+    tallies: dict[str, Tally] = field(default_factory=dict)
     activation: str = ""
     trouble: str = ""
     signal: float = math.nan
@@ -66,6 +70,19 @@ class Layer:
     kept: Tensor | None = None
     inputs: Any = None
     use: Tensor | None = None
+
+    def works_on(self, other: Layer) -> bool:
+        """Whether what another layer put out before is on a way to this one."""
+        seen: set[Layer] = set()
+        stack = [self.source]
+        while stack:
+            layer = stack.pop()
+            if layer is other:
+                return True
+            if layer is not None and layer.index > other.index and layer not in seen:
+                seen.add(layer)
+                stack += [layer.source, *layer.merged]
+        return False
 
     def read_output(self) -> None:
         """Read z now, since it is large or about to be changed."""
@@ -93,6 +110,11 @@ class Layer:
         """Count the norm of the gradient at one of its outputs."""
         self.signal = math.hypot(self.signal, value) if self.has_signal else value
         self.has_signal = True
+
+    def tally(self, *names: str) -> Tally | None:
+        """What activations of these names, or all that follow, made of z; None if none does."""
+        found = [t for name, t in self.tallies.items() if name in names or not names]
+        return functools.reduce(operator.add, found) if found else None
 
     @property
     def entries(self) -> int:

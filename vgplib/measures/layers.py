@@ -123,7 +123,8 @@ def observe(
             raise ValueError(
                 "no layer of the model ran while the loss was computed: nothing to measure. The "
                 "loss has to run the model that it is given: "
-                "lambda model: cross_entropy(model(x), y)."
+                "lambda model: cross_entropy(model(x), y). A layer multiplies by a weight; sums "
+                "and other arithmetic with parameters are none."
             )
         value = check_loss(value)
         _backward(value, parameters, recorder)
@@ -219,8 +220,14 @@ def _told_where(recorder: Recorder) -> Iterator[None]:
 
 
 def _backward(value: Tensor, parameters: list[Parameter], recorder: Recorder) -> None:
-    """Run the backward pass, which fills in the layers' signals, without touching any ``.grad``."""
+    """Run the backward pass, which fills in the layers' signals.
+
+    What a function of one's own brings to ``.grad`` by a backward pass inside of its backward, as
+    those of reversible networks do, counts with the rest.
+    """
     wanted = [parameter for parameter in parameters if parameter.tensor.requires_grad]
+    for parameter in wanted:
+        parameter.tensor.grad = None
     used = [layer for layer in recorder.layers if layer.use is not None]
     inputs = [
         *(parameter.tensor for parameter in wanted),
@@ -230,11 +237,14 @@ def _backward(value: Tensor, parameters: list[Parameter], recorder: Recorder) ->
     ]
     gradients = iter(torch.autograd.grad(value, inputs, allow_unused=True))  # type: ignore[arg-type]
     for parameter in wanted:
-        parameter.gradient = next(gradients)
+        parts = [g for g in (next(gradients), parameter.tensor.grad) if g is not None]
+        parameter.gradient = sum(parts[1:], parts[0]) if parts else None
+        parameter.tensor.grad = None
     for layer in used:
         layer.use = next(gradients)
     for layer in recorder.layers:
         layer.gradients = [next(gradients) for _ in layer.edges]
     recorder.finish()
-    if not any(layer.has_signal for layer in recorder.layers):
+    inside = recorder.hidden and any(p.gradient is not None for p in wanted)
+    if not (inside or any(layer.has_signal for layer in recorder.layers)):
         raise NotConnected("the loss does not depend on any layer that ran.")

@@ -71,6 +71,7 @@ class Marks:
         if not isinstance(out, Tensor) and type(out) not in (tuple, list):
             return
         last: Mark | None = None
+        layers: list[Layer] = []
         weight: Mark | None = None
         dims, data = 0, False
         for arg in args:
@@ -81,8 +82,12 @@ class Marks:
                     continue
                 if mark.layer is None:
                     weight, dims = weight or mark, max(dims, tensor.dim())
-                elif last is None or mark.layer.index > last.layer.index:  # type: ignore[union-attr]
+                    continue
+                layers.append(mark.layer)
+                if last is None or mark.layer.index > last.layer.index:  # type: ignore[union-attr]
                     last = mark
+        if len(layers) > 1:
+            last.layer.merged.update(y for y in layers if y is not last.layer)  # type: ignore[union-attr]
         if last is not None and active and not last.active:
             last = self.mark(last.layer, active=True)
         found = last or weight

@@ -29,6 +29,8 @@ class Recorder(TorchFunctionMode):
     Attributes:
         layers: In the order in which they ran.
         leaves: Stand-ins for inputs that need no gradient, which the backward pass must reach.
+        hidden: Whether all layers ran without a graph, as inside of a function with its own
+            backward pass.
     """
 
     def __init__(self, modules: dict[str, nn.Module], look: Look | None = None) -> None:
@@ -40,6 +42,7 @@ class Recorder(TorchFunctionMode):
         self._look = look
         self.layers: list[Layer] = []
         self.leaves: list[Tensor] = []
+        self.hidden = True
         self._marks = Marks(modules)
         self._use: Tensor | None = None
         self._activity = Activity()
@@ -58,8 +61,8 @@ class Recorder(TorchFunctionMode):
         self._activity.finish()
         for layer in reversed(self.layers):
             before = layer.source
-            if layer.kind in ("norm", "scale") and before is not None and before.tally is None:
-                before.tally, before.activation = layer.tally, layer.activation
+            if layer.kind in ("norm", "scale") and before is not None and not before.tallies:
+                before.tallies, before.activation = layer.tallies, layer.activation
 
     def __torch_function__(
         self, func: Any, types_: Any, args: tuple = (), kwargs: dict | None = None
@@ -163,6 +166,7 @@ class Recorder(TorchFunctionMode):
             len(self.layers), name, kind, weights, z.shape, channels, self._marks.layer_of(inputs)
         )
         self.layers.append(layer)
+        self.hidden = self.hidden and not torch.is_grad_enabled()
         if self._look is not None:
             self._look(layer, inputs, z.detach())
         if not z.requires_grad and torch.is_grad_enabled():
@@ -247,8 +251,9 @@ class Recorder(TorchFunctionMode):
             if plain not in FROM_VALUE:
                 before = z.detach().clone()
         out = func(*args, **kwargs)
-        mark.layer.activation = mark.layer.activation or calls.activation_name(plain, args, kwargs)
-        self._activity.add(mark.layer, plain, before, out, args[1:], kwargs)
+        name = calls.activation_name(plain, args, kwargs)
+        mark.layer.activation = mark.layer.activation or name
+        self._activity.add(mark.layer, name, plain, before, out, args[1:], kwargs)
         out._vgp_mark = self._marks.mark(mark.layer, active=True)
         return out
 

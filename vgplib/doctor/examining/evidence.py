@@ -14,7 +14,7 @@ from vgplib.doctor.examining.graph import additions
 from vgplib.doctor.examining.look import Looks, twins
 from vgplib.doctor.examining.overflow import Broken, first_broken
 from vgplib.doctor.examining.steps import Trial, changed_nothing, train, untrained_loss, went_up
-from vgplib.doctor.examining.stuck import relieved, stuck
+from vgplib.doctor.examining.stuck import matters, relieved, stuck
 from vgplib.doctor.visit import Visit
 from vgplib.measures.layer import Layer
 from vgplib.measures.layers import NotConnected, observe
@@ -25,7 +25,9 @@ from vgplib.measures.uncheckpointed import uncheckpointed
 if TYPE_CHECKING:
     import xarray as xr
 
-_NUDGES, _NUDGE = 3, 1e-2  # steps that part what is zero or equal by design from what stays so
+# Steps that part what is zero or equal by design from what stays so; no two of them cancel.
+_NUDGES = (1e-2, 7e-3, 4e-3)
+_TINY = 1e-3  # a scale
 _CHEAP = 2e8  # multiplications in a forward pass up to which more steps than asked for are cheap
 _MORE = 4  # times as many
 _DRAWS = 6  # passes in which what is drawn at random may show up
@@ -76,12 +78,13 @@ class Evidence:
             mostly saturated and that no other layer works on, such as read-outs.
         drawn: Parameters that got no gradient in the first pass and got one in another, as where
             layers are left out at random.
+        matters: Whether the loss changes when the parameters without a gradient are moved.
         broken: Where something is not finite, the operation that first made it so, if any did.
         overflow: Where float16 is used, the operation in which it first leaves its range, if any.
         rescaled: Where float16 is used, a pass with the loss scaled up; else None.
         trial: Steps of the caller's optimizer, if there is one.
-        slower: The same at a hundredth of the rate or less, if the loss went up: at a rate with
-            which networks learn.
+        slower: The same, if the loss went up, at a hundredth of the rate, or at one with which
+            networks learn if that is still lower: at whichever does better.
         faster: The same at two higher rates, if next to nothing changed.
         untrained: The loss with each weight's entries shuffled, if next to nothing changed.
         adds: How many places of the graph add up two paths, as skip connections do.
@@ -95,6 +98,7 @@ class Evidence:
     stuck: tuple[str, ...] = ()
     relieved: dict[str, float] = field(default_factory=dict)
     drawn: frozenset[str] = frozenset()
+    matters: bool = False
     broken: Broken | None = None
     overflow: Broken | None = None
     rescaled: Pass | None = None
@@ -154,8 +158,10 @@ def _run_passes(found: Evidence) -> None:
         if broken:
             return
         found.relieved = {n: relieved(model, loss, n) for n in _flat_ends(found.first, model)}
-        if any(state.startswith("none (un") for state in found.first.states.values()):
+        without = [n for n, s in found.first.states.items() if s == "none (unused or detached)"]
+        if without:
             found.drawn = _drawn(model, loss)
+            found.matters = matters(model, loss, without)
         if half:
             found.rescaled = _rescaled(model, loss)
         if _is_exact(found.first):
@@ -167,7 +173,8 @@ def _run_passes(found: Evidence) -> None:
 
 def _flat_ends(seen: Pass, model: nn.Module) -> set[str]:
     """Names of saturated layers that no other one works on."""
-    flat = {y.name for y in seen.layers if y.tally is not None and y.tally.saturated >= 0.5}
+    tallies = [(y.name, t) for y in seen.layers for t in y.tallies.values()]
+    flat = {name for name, tally in tallies if tally.saturated >= 0.5}
     return (flat - seen.feeding) & dict(model.named_modules()).keys()
 
 
@@ -210,12 +217,18 @@ def _run(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
         adds = additions(value) if isinstance(value, Tensor) else 0
         return value
 
-    with left_as_they_were(list(modules.values())), looks.at_inputs(model):
-        seen = observe(modules, counted, model, looks.take, looks.leaves)
+    with left_as_they_were(list(modules.values())):
+        try:
+            with looks.at_inputs(model):
+                seen = observe(modules, counted, model, looks.take, looks.leaves)
+        except RuntimeError:  # some set requires_grad on their inputs themselves
+            looks = Looks(modules)
+            seen = observe(modules, counted, model, looks.take)
     looks.modules = {}  # or the copy would live as long as what was seen of it
     named = [p for p in seen.parameters if p.gradient is not None and p.tensor.dim() > 1]
-    tables = {layer.name for layer in seen.layers if layer.kind == "embedding"}  # rows are no units
-    units = [p for p in named if p.name.rpartition(".")[0] not in tables and p.name not in tables]
+    # Rows of embeddings, and of parameters that no layer multiplies by, are no units.
+    own = {y.name for y in seen.layers if y.kind not in ("embedding", "scale", "norm")}
+    units = [p for p in named if p.name.rpartition(".")[0] in own or p.name in own]
     copies = {p.name: twins(p.tensor, p.gradient) for p in units}
     dense = [p.gradient for p in named if not p.gradient.is_sparse]  # type: ignore[union-attr]
     zeros = sum((g == 0).sum().item() for g in dense)  # type: ignore[union-attr]
@@ -232,30 +245,33 @@ def _run(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
 
 
 def _is_exact(seen: Pass) -> bool:
-    """Whether something is exactly zero or exactly equal, which may be by design."""
+    """Whether something is exactly zero or equal, or a scale next to 0, which may be by design."""
+    scales = {y.name for y in seen.layers if y.kind == "scale"}
+    sizes = [p.norm / math.sqrt(p.tensor.numel()) for p in seen.parameters if p.name in scales]
     zero = "zero" in seen.states.values()
     silent = any(layer.signal == 0 for layer in seen.layers)
-    return zero or silent or any(share >= 0.5 for share in seen.twins.values())
+    same = any(share >= 0.5 for share in seen.twins.values())
+    return zero or silent or same or any(0 < size < _TINY for size in sizes)
 
 
 def _later(model: nn.Module, loss: Callable) -> Pass:
     """A pass over the model after some small steps, which change it."""
     wanted = [p for p in model.parameters() if p.requires_grad]
     with left_as_they_were(list(model.modules())), torch.enable_grad():
-        for _ in range(_NUDGES):
+        for size in _NUDGES:
             gradients = torch.autograd.grad(loss(model), wanted, allow_unused=True)
             with torch.no_grad():
                 for parameter, gradient in zip(wanted, gradients, strict=True):
                     if gradient is not None:
                         if gradient.is_sparse:
                             gradient = gradient.to_dense()
-                        parameter -= _NUDGE * _scale(parameter) * gradient.sign()
+                        parameter -= size * _scale(parameter) * gradient.sign()
     return _run(model, loss)[0]
 
 
 def _scale(parameter: Tensor) -> float:
     """The size of a parameter's entries; of one that is zero, the size that they usually have."""
-    usual = 1 / math.sqrt(max(parameter[0].numel(), 1)) if parameter.dim() > 1 else 0.1
+    usual = 1 / math.sqrt(max(parameter[0].numel(), 1)) if parameter.dim() > 1 else 1.0
     size = torch.linalg.vector_norm(parameter.float()).item() / math.sqrt(parameter.numel() or 1)
     return max(size, 0.1 * usual)
 
@@ -278,7 +294,9 @@ def _try_steps(found: Evidence) -> None:
         found.trial = trial = train(visit, count, 1.0)
         largest = max((u for u in trial.updates.values() if math.isfinite(u)), default=0.0)
         if went_up(trial):
-            found.slower = train(visit, count, min(0.01, _USUAL[0] / max(largest, 1e-12)))
+            rates = {0.01, min(0.01, _USUAL[0] / max(largest, 1e-12))}
+            slower = [train(visit, count, rate) for rate in rates]
+            found.slower = min(slower, key=lambda trial: (went_up(trial), trial.losses[-1]))
         elif changed_nothing(trial):
             found.faster = tuple(
                 train(visit, count, min(wanted / max(largest, 1e-12), 1e8)) for wanted in _USUAL

@@ -25,6 +25,7 @@ class Look:
     Attributes:
         dtype: Of the output.
         largest: Largest magnitude of the input.
+        size: Its RMS.
         samples: How many samples each unit saw: the batch, times places or tokens.
         apart: How far the samples are from their mean, relative to their size (RMS over RMS):
             0 where all have become one vector. NaN for a single sample.
@@ -34,6 +35,7 @@ class Look:
 
     dtype: torch.dtype
     largest: float
+    size: float
     samples: int
     apart: float
     tokens_apart: float
@@ -68,12 +70,14 @@ class Looks:
                     (s for s in (spread(h), spread(h.transpose(0, 1))) if s == s), default=math.nan
                 )
         units = z.shape[layer.channels] if z.dim() >= abs(layer.channels) else 1
-        largest = h.abs().max().item() if h.dtype in _FLOATING and h.numel() else math.nan
+        told = h.dtype in _FLOATING and h.numel() > 0
+        largest = h.abs().max().item() if told else math.nan
+        size = norm(h) / math.sqrt(h.numel()) if told else math.nan
         flat = math.nan
         if layer.kind == "recurrent" and isinstance(inputs, Tensor) and layer.name in self.modules:
             flat = flat_share(self.modules[layer.name], inputs)
         samples = z.numel() // max(units, 1)
-        self.layers[layer] = Look(z.dtype, largest, samples, apart, tokens, flat)
+        self.layers[layer] = Look(z.dtype, largest, size, samples, apart, tokens, flat)
 
     @contextmanager
     def at_inputs(self, model: nn.Module) -> Iterator[None]:

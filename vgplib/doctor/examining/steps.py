@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass
 
 import torch
@@ -43,13 +44,15 @@ STILL = 3e-6  # relative change of a weight in a step
 def went_up(trial: Trial, rise: float = RISE) -> bool:
     """Whether the loss jumped, ended clearly higher than it began, or became no number.
 
-    A jump is to three times the loss; a healthy run that wobbles stays below.
+    A jump is to three times the loss; a healthy run that wobbles stays below. Where the first step
+    overwrites most weights, by changing them by more than they are, any clear rise counts.
     """
     start, end = trial.losses[0], trial.losses[-3:]
     if not all(map(math.isfinite, end)):
         return True
-    rose = min(end) > start + rise * abs(start)
-    return rose or max(trial.losses) > start + 2 * abs(start)
+    overwritten = bool(trial.updates) and statistics.median(trial.updates.values()) > 1
+    peak = start + (rise if overwritten else 2) * abs(start)
+    return min(end) > start + rise * abs(start) or max(trial.losses) > peak
 
 
 def changed_nothing(trial: Trial, still: float = STILL) -> bool:
@@ -90,14 +93,14 @@ def train(visit: Visit, steps: int, faster: float) -> Trial:
 
 
 def _relative_changes(before: nn.Module, after: nn.Module) -> dict[str, float]:
-    """Norm of each trained weight's change over its own."""
+    """Norm of each trained weight's change over its own; infinite of one that was 0."""
     changes = {}
     was = dict(before.named_parameters())
     for name, parameter in after.named_parameters():
         if parameter.dim() > 1 and parameter.requires_grad:
             old, new = was[name].detach(), parameter.detach()
             size = torch.linalg.vector_norm(old, dtype=torch.float64).item()
-            if size:
-                changed = torch.linalg.vector_norm(new - old, dtype=torch.float64).item()
-                changes[name] = changed / size
+            changed = torch.linalg.vector_norm(new - old, dtype=torch.float64).item()
+            if size or changed:
+                changes[name] = changed / size if size else math.inf
     return changes

@@ -60,6 +60,30 @@ def stuck(
     return tuple(found)
 
 
+def matters(model: nn.Module, loss: Callable[[nn.Module], Tensor], names: list[str]) -> bool:
+    """Whether the loss changes when these parameters are moved, by as much as they are large.
+
+    It does where they are used, and the graph is cut behind them.
+    """
+    moved = [model.get_parameter(name) for name in names]
+    before = [parameter.detach().clone() for parameter in moved]
+    values = []
+    with left_as_they_were(list(model.modules())):
+        for size in (0.0, 1.0):
+            with torch.no_grad():
+                for parameter in moved:
+                    usual = parameter.abs().mean() + _NEXT_TO_0
+                    parameter += size * usual * torch.randn_like(parameter)
+            torch.manual_seed(0)  # a loss that draws its batch draws the same one
+            with torch.enable_grad():
+                values.append(_tried(model, loss))
+        with torch.no_grad():
+            for parameter, was in zip(moved, before, strict=True):
+                parameter.copy_(was)
+    still, other = values
+    return abs(other - still) > _ROUNDING * abs(still)
+
+
 def relieved(model: nn.Module, loss: Callable[[nn.Module], Tensor], name: str) -> float:
     """The loss with the output of one layer made next to 0, where what follows is not flat.
 

@@ -25,8 +25,8 @@ def of_depth(evidence: Evidence, seen: Pass, factor: float, too_small: bool) -> 
     """
     rows = [layer for layer in seen.layers if layer.kind in ("linear", "conv", "attention")]
     hidden = rows[:-1]
-    squashed = [y for y in hidden if y.tally and y.activation in (*_SQUASHING, "softmax")]
-    if too_small and any(y.tally.saturated >= 0.5 for y in squashed if y.tally):
+    squashed = [t for y in hidden if (t := y.tally(*_SQUASHING, "softmax"))]
+    if too_small and any(tally.saturated >= 0.5 for tally in squashed):
         return "saturating activation"
     norms = sum(layer.kind == "norm" for layer in seen.layers)
     skips = evidence.adds >= max(2, len(hidden) / 4)
@@ -50,18 +50,18 @@ def of_depth(evidence: Evidence, seen: Pass, factor: float, too_small: bool) -> 
 
 def _scores(layer: Layer) -> bool:
     """Whether a softmax follows that is over something else than the layer's own output."""
-    tally = layer.tally
-    return layer.activation == "softmax" and tally is not None and tally.entries != layer.entries
+    tally = layer.tallies.get("softmax")
+    return tally is not None and tally.entries != layer.entries
 
 
 def gain(seen: Pass) -> float:
     """Scale of the hidden layers' weights over that which keeps the signal, in the median."""
     hidden = [y for y in seen.layers if y.kind in ("linear", "conv")][:-1]
-    found = sorted(_scale(seen, y) / _NEEDED.get(y.activation, 1.0) for y in hidden)
+    found = sorted(scale(seen, y) / _NEEDED.get(y.activation, 1.0) for y in hidden)
     return found[len(found) // 2] if found else 1.0
 
 
-def _scale(seen: Pass, layer: Layer) -> float:
+def scale(seen: Pass, layer: Layer) -> float:
     """sigma_w of a layer's weight: its standard deviation times the root of its fan-in."""
     units = max(layer.shape[layer.channels], 1) if layer.shape else 1
     for parameter in seen.parameters:

@@ -6,10 +6,12 @@ import math
 
 from vgplib.doctor.diagnosis import Finding
 from vgplib.doctor.examining.evidence import Evidence, Pass
-from vgplib.doctor.judging.causes import gain, of_depth
+from vgplib.doctor.judging.causes import gain, of_depth, scale
 from vgplib.doctor.judging.stream import Course, Ends, courses, ends, forward_change, places
 
 _STRAIGHT = 0.6  # R^2 from which on a profile is a steady fall or rise
+_LEVEL = 0.03  # of the signal, that is left where it does not fall
+_NEXT_TO_0 = 0.05  # a standard deviation of weights, times the root of their fan-in
 
 
 def _judged_pass(evidence: Evidence) -> Pass | None:
@@ -36,13 +38,25 @@ def vanishing(evidence: Evidence, threshold: float) -> Finding | None:
     if found is None:
         return None
     steady = found.hidden < threshold and found.r2 >= _STRAIGHT and found.factor < 0.9
-    fallen = 0 < found.strongest < threshold or _underflown(seen)
+    fallen = 0 < found.strongest < threshold and not (
+        found.body > _LEVEL and _reads_next_to_nothing(seen)
+    )
+    fallen = fallen or _underflown(seen)
     if not (steady or fallen):
         return None
     ratio = min(x for x in (found.strongest, found.hidden) if not math.isnan(x))
     return _of_ends(
         "vanishing", found, ratio, of_depth(evidence, seen, found.factor, too_small=True)
     )
+
+
+def _reads_next_to_nothing(seen: Pass) -> bool:
+    """Whether the weights of the read-out are next to 0, where they may start by design.
+
+    They leave it in a few steps, since their own gradient is as large as any.
+    """
+    matrices = [y for y in seen.layers if y.kind in ("linear", "conv", "attention")]
+    return bool(matrices) and scale(seen, matrices[-1]) < _NEXT_TO_0
 
 
 def _underflown(seen: Pass) -> bool:

@@ -51,17 +51,11 @@ def no_gradient(evidence: Evidence, threshold: float) -> Finding | None:
     ]
     if not without:
         return None
-    cause = "detached" if _is_cut(evidence.first, without) else "unused"
+    cause = "detached" if evidence.matters else "unused"
     share = len(without) / len(evidence.first.parameters)
     numbers = {"parameters without gradient": float(len(without)), "of all": share}
     severity = "critical" if share > 0.5 else "serious"
     return Finding("no_gradient", severity, tuple(without), cause, numbers)
-
-
-def _is_cut(seen: Pass, without: list[str]) -> bool:
-    """Whether another layer works on what layers without a gradient put out."""
-    silent = {name.rpartition(".")[0] or name for name in without}
-    return bool(silent & seen.feeding)
 
 
 def frozen(evidence: Evidence, threshold: float) -> Finding | None:
@@ -77,8 +71,8 @@ def frozen(evidence: Evidence, threshold: float) -> Finding | None:
             where = [n for n in where if evidence.wanted(n) and not _is_table(model, n)]
         elif off <= _parts_of_their_own(model, off):
             return None
-        else:  # a teacher that is run without gradients is meant not to learn
-            where = [n for n in where if not _is_teacher(evidence.first, n)]
+        else:
+            where = [n for n in where if _is_multiplied_by(evidence.first, n)]
     if not where:
         return None
     share = sum(named[n].numel() for n in where) / sum(p.numel() for p in named.values())
@@ -87,10 +81,13 @@ def frozen(evidence: Evidence, threshold: float) -> Finding | None:
     return Finding("frozen", severity, tuple(where), "not trainable", numbers)
 
 
-def _is_teacher(seen: Pass | None, name: str) -> bool:
-    """Whether the layer of a weight ran, and nothing of the loss's gradient reached its output."""
+def _is_multiplied_by(seen: Pass | None, name: str) -> bool:
+    """Whether the layer of a weight ran, and something of the loss's gradient reached its output.
+
+    A teacher that is run without gradients is meant not to learn, nor is a table that is added.
+    """
     runs = [y for y in seen.layers if y.name in (name, name.rpartition(".")[0])] if seen else []
-    return bool(runs) and not any(y.has_signal for y in runs)
+    return any(y.has_signal for y in runs)
 
 
 def _is_table(model: nn.Module, name: str) -> bool:
@@ -160,20 +157,29 @@ def zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
     zero = [
         name
         for name, state in first.states.items()
-        if state == later.states[name] == "zero" and evidence.wanted(name)
+        if state == later.states[name] == "zero"
+        and evidence.wanted(name)
+        and not _has_nothing_in(first, name)
     ]
     weights = [n for n in zero if evidence.visit.model.get_parameter(n).dim() > 1]
     if not weights:
         # Most others are zero by symmetry: biases before a normalisation, keys' biases, scales.
         return _stuck(evidence)
     share = len(weights) / sum(p.tensor.dim() > 1 for p in first.parameters)
-    flat = {y.activation for y in first.layers if y.tally is not None and y.tally.dead >= 0.99}
+    flat = {name for y in first.layers for name, t in y.tallies.items() if t.dead >= 0.99}
     cause = "saturating activation" if flat else "non-differentiable operation"
     if "relu" in flat:
         cause = "dead units"
     numbers = {"weights with gradient 0": float(len(weights)), "of all weights": share}
     severity = "critical" if share > 0.5 else "serious"
     return Finding("zero_gradient", severity, tuple(zero), cause, numbers)
+
+
+def _has_nothing_in(seen: Pass, name: str) -> bool:
+    """Whether all that comes to its layer is 0 from outside, as first queries of a decoder are."""
+    runs = [y for y in seen.layers if y.name in (name, name.rpartition(".")[0])]
+    looks = [seen.looks.layers[y] for y in runs if y.source is None and y.signal > 0]
+    return bool(looks) and len(looks) == len(runs) and not any(look.largest for look in looks)
 
 
 def _stuck(evidence: Evidence) -> Finding | None:

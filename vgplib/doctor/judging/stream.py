@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vgplib.doctor.examining.evidence import Pass
@@ -49,7 +50,7 @@ def places(seen: Pass) -> list[Place]:
             runs.setdefault((layer.name, layer.kind), []).append(layer)
     timed = {course.name for course in courses(seen) if course.in_time}
     before = {layer: _place_before(layer) for of in runs.values() for layer in of}
-    sources = {(y.name, y.kind) for x, y in before.items() if x.has_signal and y is not None}
+    sources = {(y.name, y.kind) for y in _worked_on(x for x in before if x.has_signal)}
     behind = _behind_norms(seen.layers)
     found = []
     for (name, kind), of in runs.items():
@@ -78,6 +79,18 @@ def _behind_norms(layers: list[Layer]) -> dict[Layer, float]:
     return found
 
 
+def _worked_on(layers: Iterable[Layer]) -> set[Layer]:
+    """What some layers work on the output of, and what is put together with that."""
+    found: set[Layer] = set()
+    stack = [place for layer in layers if (place := _place_before(layer)) is not None]
+    while stack:
+        layer = stack.pop()
+        if layer not in found:
+            found.add(layer)
+            stack += layer.merged
+    return found
+
+
 def _place_before(layer: Layer) -> Layer | None:
     """The layer that one works on the output of, norms and scales aside."""
     source = layer.source
@@ -92,6 +105,7 @@ class Ends:
 
     Attributes:
         strongest: The largest where something comes in, over the largest where the loss is.
+        body: The largest where something comes in, over the largest in front of the read-out.
         first: Of the layer that ran first, over the largest where the loss is.
         settled: The same, behind a normalisation if one follows and it is smaller there.
         front: Names of the first layers.
@@ -100,6 +114,7 @@ class Ends:
     """
 
     strongest: float
+    body: float
     first: float
     settled: float
     front: tuple[str, ...]
@@ -116,12 +131,14 @@ def ends(seen: Pass) -> Ends | None:
     third = max(1, len(found) // 3)
     front = [p for p in found[:third] if p.is_root] or found[:1]
     back = max(p.signal for p in [q for q in found[-third:] if q.is_end] or found[-1:])
-    at_inputs = math.hypot(*seen.looks.input_signals)
+    strongest = max(*(p.signal for p in front), math.hypot(*seen.looks.input_signals))
     if back == 0:
         return None
     hidden, factor, r2 = _hidden(found[:-1])
+    inner = max(p.signal for p in found[-third - 1 : -1])
     return Ends(
-        max(*(p.signal for p in front), at_inputs) / back,
+        strongest / back,
+        strongest / inner if inner else math.nan,
         found[0].signal / back,
         min(found[0].signal, found[0].normed) / back,
         tuple(p.name for p in found[: min(3, third)]),
@@ -204,12 +221,9 @@ def courses(seen: Pass) -> list[Course]:
 
 
 def _is_chained(of: list[Layer]) -> bool:
-    """Whether most runs work on what came out after the run before."""
+    """Whether most runs work on what the run before put out."""
     pairs = list(zip(of, of[1:], strict=False))
-    after = sum(
-        second.source is not None and second.source.index >= first.index for first, second in pairs
-    )
-    return after >= len(pairs) / 2
+    return sum(second.works_on(first) for first, second in pairs) >= len(pairs) / 2
 
 
 def _fed(runs: dict[str, list[Layer]], repeated: set[str]) -> bool:
@@ -222,8 +236,11 @@ def _fed(runs: dict[str, list[Layer]], repeated: set[str]) -> bool:
 
 def forward_change(seen: Pass) -> float:
     """RMS of the activations of the last hidden layers over that of the first ones."""
-    found = [p for p in places(seen)[:-1] if p.kind != "embedding" and p.rms > 0]
+    *before, last = places(seen) or [None]
+    found = [p.rms for p in before if p.kind != "embedding" and p.rms > 0]
     if len(found) < 2:
         return math.nan
     few = max(1, min(3, len(found) // 3))
-    return max(p.rms for p in found[-few:]) / max(p.rms for p in found[:few])
+    # What goes into the read-out may have grown on ways that no layer stands on.
+    read = [look.size for y, look in seen.looks.layers.items() if y.name == last.name]
+    return max(*found[-few:], read[-1]) / max(found[:few])

@@ -15,7 +15,7 @@ _ONE_SIDED = ("relu6", "hardswish")  # often flat for half of the entries by des
 _WRONG, _RIGHT = 0.6, 2.0  # loss with a read-out next to 0, over the loss: see _is_stuck
 _LARGE = 30.0  # an input
 _MOSTLY = 0.7  # of a layer's output
-_SAMPLES = 8  # that a unit has to be zero for
+_SAMPLES = 16  # that a unit has to be zero for
 
 
 def _readable(evidence: Evidence) -> Pass | None:
@@ -30,11 +30,12 @@ def dead_relu(evidence: Evidence, threshold: float) -> Finding | None:
         return None
     sick: dict[str, float] = {}
     for layer in seen.layers if seen.data.attrs["loss"] else ():
-        if layer.tally is None or layer.activation not in _RELU or math.isnan(layer.tally.dead):
+        tally = layer.tally(*_RELU)
+        if tally is None or layer.output == 0:  # nothing goes in, as behind a gain of 0
             continue
         few = seen.looks.layers[layer].samples < _SAMPLES
-        if layer.tally.dead >= (0.99 if few else threshold):
-            sick[layer.name] = max(sick.get(layer.name, 0), layer.tally.dead)
+        if tally.dead >= (0.99 if few else threshold):
+            sick[layer.name] = max(sick.get(layer.name, 0), tally.dead)
     if not sick:
         return None
     worst = sorted(sick, key=lambda name: -sick[name])
@@ -65,16 +66,15 @@ def saturation(evidence: Evidence, threshold: float) -> Finding | None:
     last = matrices[-1].name if matrices else ""
     sick = {y.name: look.flat for y, look in seen.looks.layers.items() if look.flat >= threshold}
     for layer in seen.layers:
-        if layer.tally is None or layer.name in sick:
-            continue
-        limit = threshold if layer.activation in _TWO_SIDED else 0.9
-        if layer.activation not in (*_TWO_SIDED, *_ONE_SIDED) or layer.tally.saturated < limit:
+        two, one = layer.tally(*_TWO_SIDED), layer.tally(*_ONE_SIDED)
+        flat = two if two and two.saturated >= threshold else one
+        if layer.name in sick or not flat or flat.saturated < (threshold if flat is two else 0.9):
             continue
         if layer.name == last and layer.activation != "softmax" and not _is_stuck(evidence, layer):
             continue
         if evidence.relieved.get(layer.name, 0) > _RIGHT * abs(seen.data.attrs["loss"]):
             continue
-        sick[layer.name] = max(sick.get(layer.name, 0), layer.tally.saturated)
+        sick[layer.name] = flat.saturated
     if not sick:
         return None
     worst = sorted(sick, key=lambda name: -sick[name])
@@ -93,7 +93,8 @@ def _is_stuck(evidence: Evidence, layer: Layer) -> bool:
     loss = evidence.first.data.attrs["loss"]
     if layer.signal * layer.output < 0.05 * abs(loss):
         return True
-    return evidence.relieved.get(layer.name, math.inf) < _WRONG * loss
+    slow = layer.signal * layer.output < 0.5 * abs(loss)
+    return slow and evidence.relieved.get(layer.name, math.inf) < _WRONG * loss
 
 
 def _why_flat(seen: Pass, name: str, last: str) -> str:
@@ -132,8 +133,8 @@ def symmetry(evidence: Evidence, threshold: float) -> Finding | None:
 
 def rank_collapse(evidence: Evidence, threshold: float) -> Finding | None:
     """Samples, or tokens, that have become one vector."""
-    seen = _readable(evidence)
-    if seen is None:
+    seen = evidence.later
+    if seen is None or _readable(evidence) is None or seen.data.attrs["first_non_finite"]:
         return None
     rows = [
         (y, seen.looks.layers[y]) for y in seen.layers if y.kind in ("linear", "conv", "attention")
