@@ -236,9 +236,9 @@ def _tallies(call: _FromValue | _Call, tensors: list[Tensor], channels: int) -> 
         Tally(
             entries,
             *moment,
-            np.count_nonzero(row) / entries,
+            int(np.count_nonzero(row)) / entries,
             width,
-            np.count_nonzero(s == 0) / width,
+            int(np.count_nonzero(s == 0)) / width,
         )
         for moment, row, s in zip(_moments(h.detach()), low, steepest, strict=True)
     ]

@@ -74,8 +74,8 @@ class Evidence:
             exactly equal; else the first again.
         stuck: Parameters on their own, such as a single scale, whose gradient is 0 in both passes
             although the loss would change if they were moved far enough.
-        relieved: The loss with the output of one layer next to 0, by name: for layers that are
-            mostly saturated and that no other layer works on, such as read-outs.
+        relieved: The loss with the output of one layer next to 0, and at nine tenths, by name: for
+            layers that are mostly saturated and that no other layer works on, such as read-outs.
         drawn: Parameters that got no gradient in the first pass and got one in another, as where
             layers are left out at random.
         matters: Whether the loss changes when the parameters without a gradient are moved.
@@ -96,7 +96,7 @@ class Evidence:
     first: Pass | None = None
     later: Pass | None = None
     stuck: tuple[str, ...] = ()
-    relieved: dict[str, float] = field(default_factory=dict)
+    relieved: dict[str, tuple[float, float]] = field(default_factory=dict)
     drawn: frozenset[str] = frozenset()
     matters: bool = False
     broken: Broken | None = None

@@ -84,14 +84,24 @@ def matters(model: nn.Module, loss: Callable[[nn.Module], Tensor], names: list[s
     return abs(other - still) > _ROUNDING * abs(still)
 
 
-def relieved(model: nn.Module, loss: Callable[[nn.Module], Tensor], name: str) -> float:
-    """The loss with the output of one layer made next to 0, where what follows is not flat.
+def relieved(
+    model: nn.Module, loss: Callable[[nn.Module], Tensor], name: str
+) -> tuple[float, float]:
+    """The loss with the output of one layer next to 0, and at nine tenths.
 
-    It is lower where a saturated read-out is wrong, and higher where it is right.
+    Next to 0, what follows is not flat: the loss is lower where a saturated read-out is wrong, and
+    higher where it is right. At nine tenths it is as it was, if what follows is flat.
     """
+    return tuple(_with_output(model, loss, name, share) for share in (_NEXT_TO_0, 0.9))  # type: ignore[return-value]
+
+
+def _with_output(
+    model: nn.Module, loss: Callable[[nn.Module], Tensor], name: str, share: float
+) -> float:
+    """The loss with the output of one layer multiplied by a number."""
     layer = model.get_submodule(name)
     handle = layer.register_forward_hook(
-        lambda _module, _args, out: _NEXT_TO_0 * out if isinstance(out, Tensor) else out
+        lambda _module, _args, out: share * out if isinstance(out, Tensor) else out
     )
     try:
         with left_as_they_were(list(model.modules())), torch.enable_grad():

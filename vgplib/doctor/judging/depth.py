@@ -42,12 +42,19 @@ def vanishing(evidence: Evidence, threshold: float) -> Finding | None:
         found.body > _LEVEL and _reads_next_to_nothing(seen)
     )
     fallen = fallen or _underflown(seen)
-    if not (steady or fallen):
+    moved = seen is not evidence.first  # what steps bring about is not how it came
+    if not (steady or fallen) or (moved and _strongest(evidence.first) >= threshold):
         return None
     ratio = min(x for x in (found.strongest, found.hidden) if not math.isnan(x))
     return _of_ends(
         "vanishing", found, ratio, of_depth(evidence, seen, found.factor, too_small=True)
     )
+
+
+def _strongest(first: Pass | None) -> float:
+    """Signal at the input end over that at the output end, at the weights as they came."""
+    found = ends(first) if first is not None else None
+    return found.strongest if found is not None else math.nan
 
 
 def _reads_next_to_nothing(seen: Pass) -> bool:

@@ -161,7 +161,13 @@ def zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
         and evidence.wanted(name)
         and not _has_nothing_in(first, name)
     ]
-    weights = [n for n in zero if evidence.visit.model.get_parameter(n).dim() > 1]
+    ran = {y.name for y in first.layers}
+    weights = [
+        n
+        for n in zero
+        if evidence.visit.model.get_parameter(n).dim() > 1
+        and (n in ran or n.rpartition(".")[0] in ran)
+    ]
     if not weights:
         # Most others are zero by symmetry: biases before a normalisation, keys' biases, scales.
         return _stuck(evidence)

@@ -7,7 +7,6 @@ import math
 from vgplib.doctor.diagnosis import Finding
 from vgplib.doctor.examining.evidence import Evidence, Pass
 from vgplib.doctor.judging.causes import bias_share, of_depth
-from vgplib.measures.layer import Layer
 
 _RELU = ("relu", "threshold")
 _TWO_SIDED = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "erf", "clamp", "softmax")
@@ -70,9 +69,11 @@ def saturation(evidence: Evidence, threshold: float) -> Finding | None:
         flat = two if two and two.saturated >= threshold else one
         if layer.name in sick or not flat or flat.saturated < (threshold if flat is two else 0.9):
             continue
-        if layer.name == last and layer.activation != "softmax" and not _is_stuck(evidence, layer):
+        is_read_out = layer.name == last and layer.activation != "softmax"
+        if is_read_out and not _is_stuck(evidence, layer.name):
             continue
-        if evidence.relieved.get(layer.name, 0) > _RIGHT * abs(seen.data.attrs["loss"]):
+        unsure, _ = evidence.relieved.get(layer.name, (0.0, 0.0))
+        if unsure > _RIGHT * abs(seen.data.attrs["loss"]):
             continue
         sick[layer.name] = flat.saturated
     if not sick:
@@ -82,19 +83,20 @@ def saturation(evidence: Evidence, threshold: float) -> Finding | None:
     return Finding("saturation", "serious", tuple(worst), _why_flat(seen, worst[0], last), numbers)
 
 
-def _is_stuck(evidence: Evidence, layer: Layer) -> bool:
+def _is_stuck(evidence: Evidence, name: str) -> bool:
     """Whether a saturated read-out is wrong, and can hardly correct itself.
 
     The change of log(loss) with that of log(z) is around 1 or more where the net is right or can
     still correct itself; where it is wrong and flat, it is next to nothing. Or the loss would be
-    far lower if the read-out were sure of nothing.
+    far lower if the read-out were sure of nothing, and is none the lower if it is less sure.
     """
     assert evidence.first is not None
     loss = evidence.first.data.attrs["loss"]
-    if layer.signal * layer.output < 0.05 * abs(loss):
+    runs = [y for y in evidence.first.layers if y.name == name]
+    if max(y.signal * y.output for y in runs) < 0.05 * abs(loss):
         return True
-    slow = layer.signal * layer.output < 0.5 * abs(loss)
-    return slow and evidence.relieved.get(layer.name, math.inf) < _WRONG * loss
+    unsure, less_sure = evidence.relieved.get(name, (math.nan, math.nan))
+    return unsure < _WRONG * loss and loss - less_sure < 0.05 * (loss - unsure)
 
 
 def _why_flat(seen: Pass, name: str, last: str) -> str:
