@@ -82,13 +82,13 @@ def figures(seen: list[tuple[Case, Evidence]]) -> dict[str, Any]:
 
     ``causes`` counts the models whose cause is known, and those of them for which it was told.
     """
-    said = {c.name: {f.condition for f in judged(e)} for c, e in seen}
+    said = [(c, {f.condition for f in judged(e)}) for c, e in seen]
     conditions = {}
     for rule in (*FIRST, *RULES):
         name = rule.condition
-        has = [c for c, _ in seen if c.condition == name]
-        wrongly = sum(name in said[c.name] and name not in {c.condition, *c.also} for c, _ in seen)
-        conditions[name] = [sum(name in said[c.name] for c in has), len(has), wrongly]
+        has = [told for c, told in said if c.condition == name]
+        wrongly = sum(name in told and name not in {c.condition, *c.also} for c, told in said)
+        conditions[name] = [sum(name in told for told in has), len(has), wrongly]
     known = [(case, evidence) for case, evidence in seen if case.cause]
     right = sum(not wrong_cause(case, evidence) for case, evidence in known)
     return {**asdict(score(seen)), "causes": [right, len(known)], "conditions": conditions}
