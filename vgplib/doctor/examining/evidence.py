@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 # Steps that part what is zero or equal by design from what stays so; no two of them cancel.
 _NUDGES = (1e-2, 7e-3, 4e-3)
 _TINY = 1e-3  # a scale
-_CHEAP = 2e8  # multiplications in a forward pass up to which more steps than asked for are cheap
+# Multiplications in a forward pass, and parameters, up to which more steps than asked are cheap.
+_CHEAP, _LIGHT = 2e8, 1e7
 _MORE = 4  # times as many
 _DRAWS = 6  # passes in which what is drawn at random may show up
 _USUAL = (3e-3, 3e-2)  # relative changes in a step with which networks learn
@@ -288,7 +289,8 @@ def _rescaled(model: nn.Module, loss: Callable) -> Pass | None:
 def _try_steps(found: Evidence) -> None:
     visit = found.visit
     count = visit.steps
-    if _multiplications(found.first.layers) <= _CHEAP:  # type: ignore[union-attr]
+    entries = sum(parameter.numel() for parameter in visit.model.parameters())
+    if _multiplications(found.first.layers) <= _CHEAP and entries <= _LIGHT:  # type: ignore[union-attr]
         count *= _MORE
     try:
         found.trial = trial = train(visit, count, 1.0)
