@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -70,12 +72,13 @@ def case(
     return made
 
 
-def cases(*groups: ModuleType, seed: int | None = None) -> tuple[Case, ...]:
-    """All cases that these modules define, in their order; with one seed for all if it is given."""
+def cases(ward: ModuleType, seed: int | None = None) -> tuple[Case, ...]:
+    """All cases that the modules of a ward define; with one seed for all if it is given."""
+    names = [f"{ward.__name__}.{module.name}" for module in pkgutil.iter_modules(ward.__path__)]
     found = [
         c
-        for group in groups
-        for c in vars(group).values()
-        if isinstance(c, Case) and c.story.__module__ == group.__name__
+        for name in names
+        for c in vars(importlib.import_module(name)).values()
+        if isinstance(c, Case) and c.story.__module__ == name
     ]
     return tuple(found if seed is None else (replace(c, seed=seed) for c in found))

@@ -18,6 +18,8 @@ from vgplib.measures.norms import norm
 if TYPE_CHECKING:
     from vgplib.measures.activity import Tally
 
+# Kinds that multiply by a matrix of weights: they make up the depth of a network.
+MATRICES = ("linear", "conv", "attention")
 # Entries up to which a layer's gradient is kept until the end, to be read together with others.
 SMALL = 2**15
 
@@ -117,6 +119,16 @@ class Layer:
         return functools.reduce(operator.add, found) if found else None
 
     @property
+    def units(self) -> int:
+        """How many units z has; 1 where no dimension counts them."""
+        return self.shape[self.channels] if len(self.shape) >= abs(self.channels) else 1
+
+    @property
     def entries(self) -> int:
         """How many numbers z has."""
         return self.shape.numel()
+
+
+def homes(parameter: str) -> tuple[str, str]:
+    """The names that the layer of a parameter may have: the parameter's own, or its module's."""
+    return parameter, parameter.rpartition(".")[0]

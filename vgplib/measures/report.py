@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vgplib.measures.fit import backward_factor, first_over_last
-from vgplib.measures.layer import Layer
+from vgplib.measures.layer import MATRICES, Layer
 from vgplib.measures.norms import norms
 from vgplib.networks.feedforward import FeedForward
 
@@ -49,8 +49,6 @@ STEP_VARIABLES: dict[str, tuple[str | tuple[str, str], str, str]] = {
     "step_ratio": ("recurrent", "1", "step_signal of the first step over that of the last"),
 }
 
-# Kinds that multiply by a matrix of weights: they make up the depth of a network.
-_MATRICES = ("linear", "conv", "attention")
 _RUNS = 3  # from which on a layer counts as used in time
 
 
@@ -230,7 +228,7 @@ def _first_non_finite(layers: list[Layer], parameters: list[Parameter], loss: fl
 
 def _same_width(model: nn.Module, layers: list[Layer]) -> list[tuple[int, Layer]]:
     """The hidden layers of the commonest shape, whose norms can be compared, and their depths."""
-    matrices = [layer for layer in layers if layer.kind in _MATRICES]
+    matrices = [layer for layer in layers if layer.kind in MATRICES]
     if isinstance(model, FeedForward):
         hidden = matrices[: len(model.hidden)]
     else:  # the last one is a read-out unless an activation follows it
@@ -258,6 +256,6 @@ def _runs_in_time(layers: list[Layer]) -> dict[str, list[float]]:
     for layer in layers:
         if layer.kind == "recurrent" and layer.steps:
             runs.setdefault(layer.name, []).extend(layer.steps)
-        elif layer.kind in _MATRICES and counts[layer.name] >= _RUNS:
+        elif layer.kind in MATRICES and counts[layer.name] >= _RUNS:
             runs.setdefault(layer.name, []).append(layer.signal)
     return runs

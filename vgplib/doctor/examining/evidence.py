@@ -16,7 +16,7 @@ from vgplib.doctor.examining.overflow import Broken, first_broken
 from vgplib.doctor.examining.steps import Trial, changed_nothing, train, untrained_loss, went_up
 from vgplib.doctor.examining.stuck import matters, relieved, stuck
 from vgplib.doctor.visit import Visit
-from vgplib.measures.layer import Layer
+from vgplib.measures.layer import MATRICES, Layer, homes
 from vgplib.measures.layers import NotConnected, observe
 from vgplib.measures.preserve import left_as_they_were
 from vgplib.measures.report import Parameter, report
@@ -58,9 +58,13 @@ class Pass:
     zeros: float
 
     @property
-    def feeding(self) -> set[str]:
-        """Names of the layers whose output another layer works on."""
-        return {y.source.name for y in self.layers if y.source is not None}
+    def matrices(self) -> list[Layer]:
+        """The layers that multiply by a matrix of weights."""
+        return [layer for layer in self.layers if layer.kind in MATRICES]
+
+    def runs_of(self, parameter: str) -> list[Layer]:
+        """The layers that ran with a parameter of this name."""
+        return [layer for layer in self.layers if layer.name in homes(parameter)]
 
 
 @dataclass
@@ -176,7 +180,8 @@ def _flat_ends(seen: Pass, model: nn.Module) -> set[str]:
     """Names of saturated layers that no other one works on."""
     tallies = [(y.name, t) for y in seen.layers for t in y.tallies.values()]
     flat = {name for name, tally in tallies if tally.saturated >= 0.5}
-    return (flat - seen.feeding) & dict(model.named_modules()).keys()
+    feeding = {y.source.name for y in seen.layers if y.source is not None}
+    return (flat - feeding) & dict(model.named_modules()).keys()
 
 
 def _unreached(model: nn.Module, loss: Callable) -> list[str]:
@@ -229,7 +234,7 @@ def _run(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
     named = [p for p in seen.parameters if p.gradient is not None and p.tensor.dim() > 1]
     # Rows of embeddings, and of parameters that no layer multiplies by, are no units.
     own = {y.name for y in seen.layers if y.kind not in ("embedding", "scale", "norm")}
-    units = [p for p in named if p.name.rpartition(".")[0] in own or p.name in own]
+    units = [p for p in named if not own.isdisjoint(homes(p.name))]
     copies = {p.name: twins(p.tensor, p.gradient) for p in units}
     dense = [p.gradient for p in named if not p.gradient.is_sparse]  # type: ignore[union-attr]
     zeros = sum((g == 0).sum().item() for g in dense)  # type: ignore[union-attr]

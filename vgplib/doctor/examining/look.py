@@ -69,14 +69,13 @@ class Looks:
                 tokens = min(
                     (s for s in (spread(h), spread(h.transpose(0, 1))) if s == s), default=math.nan
                 )
-        units = z.shape[layer.channels] if z.dim() >= abs(layer.channels) else 1
         told = h.dtype in _FLOATING and h.numel() > 0
         largest = h.abs().max().item() if told else math.nan
         size = norm(h) / math.sqrt(h.numel()) if told else math.nan
         flat = math.nan
         if layer.kind == "recurrent" and isinstance(inputs, Tensor) and layer.name in self.modules:
             flat = flat_share(self.modules[layer.name], inputs)
-        samples = z.numel() // max(units, 1)
+        samples = z.numel() // max(layer.units, 1)
         self.layers[layer] = Look(z.dtype, largest, size, samples, apart, tokens, flat)
 
     @contextmanager

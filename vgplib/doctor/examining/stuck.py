@@ -49,9 +49,7 @@ def stuck(
             values = []
             for move in (0.0, *_MOVES):
                 parameter.copy_(before + move)
-                with torch.random.fork_rng(devices=[]), torch.enable_grad():
-                    torch.manual_seed(0)  # a loss that draws its batch draws the same one
-                    values.append(_tried(model, loss))
+                values.append(_seeded(model, loss))
             parameter.copy_(before)
             still = values[0]
             told = zip(_MOVES, values[1:], strict=True)
@@ -67,20 +65,14 @@ def matters(model: nn.Module, loss: Callable[[nn.Module], Tensor], names: list[s
     """
     moved = [model.get_parameter(name) for name in names]
     before = [parameter.detach().clone() for parameter in moved]
-    values = []
-    with left_as_they_were(list(model.modules())):
-        for size in (0.0, 1.0):
-            with torch.no_grad():
-                for parameter in moved:
-                    usual = parameter.abs().mean() + _NEXT_TO_0
-                    parameter += size * usual * torch.randn_like(parameter)
-            torch.manual_seed(0)  # a loss that draws its batch draws the same one
-            with torch.enable_grad():
-                values.append(_tried(model, loss))
-        with torch.no_grad():
-            for parameter, was in zip(moved, before, strict=True):
-                parameter.copy_(was)
-    still, other = values
+    with left_as_they_were(list(model.modules())), torch.no_grad():
+        still = _seeded(model, loss)
+        for parameter in moved:
+            usual = parameter.abs().mean() + _NEXT_TO_0
+            parameter += usual * torch.randn_like(parameter)
+        other = _seeded(model, loss)
+        for parameter, was in zip(moved, before, strict=True):
+            parameter.copy_(was)
     return abs(other - still) > _ROUNDING * abs(still)
 
 
@@ -92,7 +84,7 @@ def relieved(
     Next to 0, what follows is not flat: the loss is lower where a saturated read-out is wrong, and
     higher where it is right. At nine tenths it is as it was, if what follows is flat.
     """
-    return tuple(_with_output(model, loss, name, share) for share in (_NEXT_TO_0, 0.9))  # type: ignore[return-value]
+    return _with_output(model, loss, name, _NEXT_TO_0), _with_output(model, loss, name, 0.9)
 
 
 def _with_output(
@@ -108,6 +100,13 @@ def _with_output(
             return _tried(model, loss)
     finally:
         handle.remove()
+
+
+def _seeded(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> float:
+    """The loss; one that draws its batch draws the same one each time."""
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(0)
+        return _tried(model, loss)
 
 
 def _tried(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from vgplib.doctor.examining.evidence import Evidence, Pass
-from vgplib.measures.layer import Layer
+from vgplib.measures.layer import Layer, homes
 
 # Scale of the weights, sigma_w, that keeps the signal where it is: He et al. 2015 for ReLU,
 # 1 / phi'(0) for the others.
@@ -23,7 +23,7 @@ def of_depth(evidence: Evidence, seen: Pass, factor: float, too_small: bool) -> 
         factor: Of the signal per layer, or NaN.
         too_small: Whether it falls.
     """
-    rows = [layer for layer in seen.layers if layer.kind in ("linear", "conv", "attention")]
+    rows = seen.matrices
     hidden = rows[:-1]
     squashed = [t for y in hidden if (t := y.tally(*_SQUASHING, "softmax"))]
     if too_small and any(tally.saturated >= 0.5 for tally in squashed):
@@ -63,11 +63,9 @@ def gain(seen: Pass) -> float:
 
 def scale(seen: Pass, layer: Layer) -> float:
     """sigma_w of a layer's weight: its standard deviation times the root of its fan-in."""
-    units = max(layer.shape[layer.channels], 1) if layer.shape else 1
     for parameter in seen.parameters:
-        own = layer.name in (parameter.name, parameter.name.rpartition(".")[0])
-        if own and parameter.tensor.dim() > 1:
-            return parameter.norm / math.sqrt(units)
+        if layer.name in homes(parameter.name) and parameter.tensor.dim() > 1:
+            return parameter.norm / math.sqrt(max(layer.units, 1))
     return 1.0
 
 

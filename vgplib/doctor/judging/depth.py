@@ -38,10 +38,8 @@ def vanishing(evidence: Evidence, threshold: float) -> Finding | None:
     if found is None:
         return None
     steady = found.hidden < threshold and found.r2 >= _STRAIGHT and found.factor < 0.9
-    fallen = 0 < found.strongest < threshold and not (
-        found.body > _LEVEL and _reads_next_to_nothing(seen)
-    )
-    fallen = fallen or _underflown(seen)
+    at_the_end = found.body > _LEVEL and _reads_next_to_nothing(seen)
+    fallen = (0 < found.strongest < threshold and not at_the_end) or _underflown(seen)
     moved = seen is not evidence.first  # what steps bring about is not how it came
     if not (steady or fallen) or (moved and _strongest(evidence.first) >= threshold):
         return None
@@ -62,8 +60,7 @@ def _reads_next_to_nothing(seen: Pass) -> bool:
 
     They leave it in a few steps, since their own gradient is as large as any.
     """
-    matrices = [y for y in seen.layers if y.kind in ("linear", "conv", "attention")]
-    return bool(matrices) and scale(seen, matrices[-1]) < _NEXT_TO_0
+    return bool(seen.matrices) and scale(seen, seen.matrices[-1]) < _NEXT_TO_0
 
 
 def _underflown(seen: Pass) -> bool:

@@ -86,8 +86,7 @@ def _is_multiplied_by(seen: Pass | None, name: str) -> bool:
 
     A teacher that is run without gradients is meant not to learn, nor is a table that is added.
     """
-    runs = [y for y in seen.layers if y.name in (name, name.rpartition(".")[0])] if seen else []
-    return any(y.has_signal for y in runs)
+    return seen is not None and any(layer.has_signal for layer in seen.runs_of(name))
 
 
 def _is_table(model: nn.Module, name: str) -> bool:
@@ -161,13 +160,8 @@ def zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
         and evidence.wanted(name)
         and not _has_nothing_in(first, name)
     ]
-    ran = {y.name for y in first.layers}
-    weights = [
-        n
-        for n in zero
-        if evidence.visit.model.get_parameter(n).dim() > 1
-        and (n in ran or n.rpartition(".")[0] in ran)
-    ]
+    model = evidence.visit.model
+    weights = [n for n in zero if model.get_parameter(n).dim() > 1 and first.runs_of(n)]
     if not weights:
         # Most others are zero by symmetry: biases before a normalisation, keys' biases, scales.
         return _stuck(evidence)
@@ -183,7 +177,7 @@ def zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
 
 def _has_nothing_in(seen: Pass, name: str) -> bool:
     """Whether all that comes to its layer is 0 from outside, as first queries of a decoder are."""
-    runs = [y for y in seen.layers if y.name in (name, name.rpartition(".")[0])]
+    runs = seen.runs_of(name)
     looks = [seen.looks.layers[y] for y in runs if y.source is None and y.signal > 0]
     return bool(looks) and len(looks) == len(runs) and not any(look.largest for look in looks)
 

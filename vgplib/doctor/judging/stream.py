@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from vgplib.doctor.examining.evidence import Pass
 from vgplib.measures.fit import backward_factor
-from vgplib.measures.layer import Layer
+from vgplib.measures.layer import MATRICES, Layer
 
-MATRICES = ("linear", "conv", "attention", "recurrent")
-_PLACES = (*MATRICES, "embedding")
+_WEIGHTED = (*MATRICES, "recurrent")
+_PLACES = (*_WEIGHTED, "embedding")
 _RUNS = 3  # from which on a layer counts as used again and again
 
 
@@ -149,7 +149,7 @@ def ends(seen: Pass) -> Ends | None:
 
 
 def _hidden(found: list[Place]) -> tuple[float, float, float]:
-    shapes = Counter(p.shape for p in found if p.kind in MATRICES)
+    shapes = Counter(p.shape for p in found if p.kind in _WEIGHTED)
     if not shapes:
         return math.nan, math.nan, math.nan
     shape, count = shapes.most_common(1)[0]
@@ -189,7 +189,7 @@ def courses(seen: Pass) -> list[Course]:
     """Every layer that runs along time, or again and again in depth."""
     runs: dict[str, list[Layer]] = {}
     for layer in seen.layers:
-        if layer.kind in (*MATRICES, "scale"):  # a decay may be all that a state goes through
+        if layer.kind in (*_WEIGHTED, "scale"):  # a decay may be all that a state goes through
             runs.setdefault(layer.name, []).append(layer)
     repeated = {name for name, of in runs.items() if len(of) >= _RUNS}
     found = []

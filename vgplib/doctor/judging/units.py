@@ -61,8 +61,7 @@ def saturation(evidence: Evidence, threshold: float) -> Finding | None:
     seen = _readable(evidence)
     if seen is None:
         return None
-    matrices = [y for y in seen.layers if y.kind in ("linear", "conv", "attention")]
-    last = matrices[-1].name if matrices else ""
+    last = seen.matrices[-1].name if seen.matrices else ""
     sick = {y.name: look.flat for y, look in seen.looks.layers.items() if look.flat >= threshold}
     for layer in seen.layers:
         two, one = layer.tally(*_TWO_SIDED), layer.tally(*_ONE_SIDED)
@@ -138,9 +137,7 @@ def rank_collapse(evidence: Evidence, threshold: float) -> Finding | None:
     seen = evidence.later
     if seen is None or _readable(evidence) is None or seen.data.attrs["first_non_finite"]:
         return None
-    rows = [
-        (y, seen.looks.layers[y]) for y in seen.layers if y.kind in ("linear", "conv", "attention")
-    ]
+    rows = [(layer, seen.looks.layers[layer]) for layer in seen.matrices]
     for what in ("apart", "tokens_apart"):
         told = [(y, getattr(look, what)) for y, look in rows if not math.isnan(getattr(look, what))]
         if len(told) < 2:
