@@ -42,8 +42,8 @@ def test() -> None:
         ("Looking for a browser", browser.ensure),
         ("Checking style", _style),
         ("Checking that the bundle is what its sources make", _check_bundle),
-        BUILD,
-        ("Running the tests", _tests),
+        # The first test that needs the book builds it, while the other process runs other tests.
+        ("Building the book and running the tests", _tests),
     )
 
 
