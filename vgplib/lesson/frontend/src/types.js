@@ -43,6 +43,7 @@
  * @typedef {"holds" | "depends" | "false"} Vote  what a reader says to a claim
  *
  * @typedef {{get(name: string): any, set(name: string, value: any): void, save_changes(): void,
+ *   send(content: any): void,
  *   on(event: string, callback: () => void): void,
  *   off(event: string, callback: () => void): void}} Model  as anywidget has it
  */
