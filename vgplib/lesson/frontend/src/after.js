@@ -18,13 +18,13 @@ export function upgradeAfter(fold) {
   const bench = before.at(-1);
   if (!summary || !bench) return;
   const told = summary.textContent ?? "";
-  /** @param {boolean} open */
-  const show = (open) => {
+  const root = bench.querySelector(".vgp-bench");
+  const follow = () => {
+    const open = !root?.classList.contains("vgp-predicting");
     fold.open = open;
     fold.classList.toggle("vgp-waiting", !open);
     say(summary, open ? told : WAIT);
   };
-  show(!bench.querySelector(".vgp-predicting"));
-  bench.addEventListener("vgp-reveal", () => show(true));
-  bench.addEventListener("vgp-hide", () => show(false));
+  follow();
+  if (root) new MutationObserver(follow).observe(root, { attributeFilter: ["class"] });
 }

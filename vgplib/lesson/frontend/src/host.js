@@ -2,7 +2,7 @@
 import { upgradeAfter } from "./after.js";
 import { upgradeClaim } from "./claim.js";
 import { h } from "./dom.js";
-import { boxTables, calmSearch, markParts } from "./page.js";
+import { boxTables, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
 import { followReading, showProgress } from "./sidebar.js";
 /** @import { Model } from "./types.js" */
@@ -56,6 +56,7 @@ function start() {
   markParts();
   boxTables();
   calmSearch();
+  keepFocus();
   showProgress();
   followReading();
 }

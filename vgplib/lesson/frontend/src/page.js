@@ -35,3 +35,11 @@ export function calmSearch() {
   if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined")
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 }
+
+/** The theme takes the focus from its buttons when they are pressed; by keyboard one is lost then. */
+export function keepFocus() {
+  document.addEventListener("click", ({ target }) => {
+    const button = target instanceof Element && target.closest(".bd-header-article button");
+    if (button instanceof HTMLElement) button.focus();
+  });
+}
