@@ -1,5 +1,6 @@
 // @ts-check
 import { h } from "./dom.js";
+import { explainTerms } from "./glossary.js";
 import { render } from "./render.js";
 /** @import { Model } from "./types.js" */
 
@@ -58,3 +59,4 @@ function mount() {
 
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mount);
 else mount();
+explainTerms();
