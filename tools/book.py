@@ -22,10 +22,10 @@ NEXT = BUILD / "next"
 STAMP = BUILD / "book-stamp"
 LOG = BUILD / "book.log"
 INPUTS = (
-    *("_config.yml", "_toc.yml", "intro.md", "pyproject.toml", "requirements.txt"),
+    *("_config.yml", "_toc.yml", "intro.md", "pyproject.toml", "setup.py", "requirements.txt"),
     *("chapters", "quizzes", "appendix", "vgplib"),
 )
-PACKAGE = ("pyproject.toml", "README.md", "LICENSE", "quizzes", "vgplib")
+PACKAGE = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "quizzes", "vgplib")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -19,6 +19,8 @@ from sphinx.util.math import get_node_equation_number
 
 import vgplib
 from vgplib.lesson import downloads, links, mathml
+from vgplib.lesson.bench import fill
+from vgplib.lesson.bundle import finished
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -92,7 +94,7 @@ def _mend_page(
 ) -> None:
     """Mend what the builders of a page put on it, before its template is filled in."""
     if "body" in context:
-        body = links.to_pages(app, page, context["body"])
+        body = links.to_pages(app, page, finished(context["body"], fill))
         context["body"] = links.explain_terms(app, page, body)
     # The state of widgets is for live front ends; here it would be the tables once more.
     context["script_files"] = [

@@ -27,11 +27,17 @@ def tidy(notebook: Any) -> None:
     """Take out, in place, what needs the kernel that is gone, and what the run says of itself."""
     for cell in notebook.cells:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop(WIDGET, None)
         if "outputs" in cell:
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+            for output in cell.outputs:
+                output.get("data", {}).pop(WIDGET, None)
+            cell.outputs = [output for output in cell.outputs if _says_something(output)]
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
+
+
+def _says_something(output: Any) -> bool:
+    if "data" in output:
+        return any(output.data.values())
+    return output.get("name") != "stderr"

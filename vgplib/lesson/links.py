@@ -76,10 +76,8 @@ def explain_terms(app: Sphinx, here: str, body: str) -> str:
         return body
     known = _definitions(app)
     used = sorted(set(_TERM.findall(body)) & known.keys())
-    tips = "".join(
-        f'<div class="vgp-term" role="tooltip" popover="manual" id="term-{term}">{known[term]}</div>'
-        for term in used
-    )
+    hidden = 'class="vgp-term" role="tooltip" popover="manual"'
+    tips = "".join(f'<div {hidden} id="term-{term}">{known[term]}</div>' for term in used)
     body = _TERM.sub(
         lambda link: f'<a aria-describedby="term-{link[1]}" ' if link[1] in used else link[0], body
     )
