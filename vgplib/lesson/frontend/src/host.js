@@ -2,6 +2,7 @@
 import { upgradeAfter } from "./after.js";
 import { upgradeClaim } from "./claim.js";
 import { h } from "./dom.js";
+import { explainTerms } from "./glossary.js";
 import { boxTables, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
 import { followReading, showProgress } from "./sidebar.js";
@@ -57,6 +58,7 @@ function start() {
   boxTables();
   calmSearch();
   keepFocus();
+  explainTerms();
   showProgress();
   followReading();
 }
