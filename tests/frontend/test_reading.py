@@ -31,7 +31,10 @@ TABLE = (
 
 def chapter(*parts: str) -> str:
     """An article as Sphinx writes it, with the list of chapters beside it."""
-    links = "".join(f'<li><a href="{name}.html">{name}</a></li>' for name in ("page", "other"))
+    links = "".join(
+        f'<li><a style="color:inherit" href="{name}.html">{name}</a></li>'
+        for name in ("page", "other")
+    )
     section = '<section id="{0}"><h2>{0}</h2><p style="height:{1}px">Text.</p></section>'
     sections = "".join(
         section.format(*pair) for pair in (("one", 200), ("two", 1500), ("three", 9))
