@@ -64,6 +64,10 @@ class Readout:
     value: float | None = None
     tone: Tone = "plain"
 
+    def __str__(self) -> str:
+        """The text alone, as a sentence has it."""
+        return self.text
+
 
 @dataclass(frozen=True)
 class View:

@@ -17,6 +17,8 @@ from sphinx.util.fileutil import copy_asset_file
 from sphinx.util.math import get_node_equation_number
 
 from vgplib.lesson import mathml
+from vgplib.lesson.bench import fill
+from vgplib.lesson.bundle import finished
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -89,7 +91,8 @@ def _mend_page(
     """Mend what the builders of a page put on it, before its template is filled in."""
     # An entry of a bibliography is an item of its list, for screen readers.
     if "body" in context:
-        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        context["body"] = finished(body, fill)
     # The state of widgets is for live front ends; here it would be the tables once more.
     context["script_files"] = [
         file

@@ -185,6 +185,7 @@ export function bench(model, el) {
   const ears = [
     ["change:settings", follow],
     ["change:frame", update],
+    ["change:frames", update],
     ["change:answers", update],
     ["change:status", heard],
   ];
@@ -204,6 +205,7 @@ export function bench(model, el) {
   fit();
   update();
   if (!live) restore();
+  else if (!model.get("frames").length) model.send("table");
 
   return () => {
     for (const [event, ear] of ears) model.off(event, ear);

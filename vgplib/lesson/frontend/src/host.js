@@ -19,6 +19,7 @@ function pageModel(state) {
       ears.get(`change:${name}`)?.forEach((ear) => ear());
     },
     save_changes() {},
+    send() {},
     on: (event, ear) => ears.set(event, (ears.get(event) ?? new Set()).add(ear)),
     off: (event, ear) => ears.get(event)?.delete(ear),
   };

@@ -43,6 +43,7 @@
  * @typedef {{choice: Chosen, right: boolean}} Answered
  *
  * @typedef {{get(name: string): any, set(name: string, value: any): void, save_changes(): void,
+ *   send(content: any): void,
  *   on(event: string, callback: () => void): void,
  *   off(event: string, callback: () => void): void}} Model  as anywidget has it
  */
