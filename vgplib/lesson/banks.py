@@ -277,7 +277,8 @@ def _told(error: Any, given: Any) -> str:
         kind, number = place[0], place[1]
         name = given[kind][number]
         name = name.get("id") if isinstance(name, dict) else None
-        entry = f", {kind[:-1]} {name or f'number {number + 1}'}"
+        named = name if name and isinstance(name, str) else f"number {number + 1}"
+        entry = f", {kind[:-1]} {named}"
         place = [p for p in place[2:] if p not in TYPES]
     where = ", ".join(str(p + 1) if isinstance(p, int) else str(p) for p in place)
     said = error["msg"].removeprefix("Value error, ").rstrip(".")

@@ -41,7 +41,7 @@ def island(kind: str, key: str, state: dict[str, Any], fallback: str) -> str:
 # output above says it all then, so that line is taken away.
 _QUIET = (
     '<style class="vgp-quiet">.jp-OutputArea-child:has(.vgp-fallback, .vgp-yours) + '
-    ".jp-OutputArea-child:has(> .jupyter-widgets:not(:has(*))) { display: none }</style>"
+    ".jp-OutputArea-child > .jupyter-widgets:not(:has(*)) { display: none }</style>"
 )
 
 

@@ -36,7 +36,7 @@ def check(exercise: str, answer: Any) -> Checked:
     if answer is ...:
         return Checked(False, "Put your answer in place of the dots, then run this cell again.")
     try:
-        number = float(answer)
+        number = float(answer.item() if hasattr(answer, "item") else answer)
     except (TypeError, ValueError, RuntimeError):
         kind = type(answer).__name__
         return Checked(False, f"The answer is a number; this is of type {kind}: {answer!r}.")
