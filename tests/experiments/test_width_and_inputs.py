@@ -24,9 +24,12 @@ def test_the_typical_network_keeps_what_depth_over_width_says(settings):
 
 
 def test_of_networks_of_one_depth_a_wide_one_keeps_more():
-    kept = [vgp.readouts("depth-and-width", depth=50, width=n)[0].value for n in (16, 64, 256)]
+    shown = [vgp.readouts("depth-and-width", depth=50, width=n) for n in (16, 128, 256)]
+    kept = [typical.value for typical, _, _ in shown]
     assert kept == sorted(kept)
     assert kept[0] < 0.1 < 0.5 < kept[2]
+    said = [verdict.text for _, _, verdict in shown]
+    assert said == ["Most don't keep it", "A matter of luck", "Most keep the signal"]
 
 
 @pytest.mark.parametrize("distance", two_inputs.DISTANCES)

@@ -15,7 +15,7 @@ from vgplib.engine.batched import Network, nbytes
 from vgplib.engine.block import Shape
 from vgplib.engine.experiment import Batch, Experiment, Settings, Slider
 from vgplib.experiments.batches import projected
-from vgplib.experiments.reading import band, ratio_readout, relative, thin, verdict
+from vgplib.experiments.reading import band, relative, thin
 from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.measures import theory
 from vgplib.measures.layers import measure
@@ -56,6 +56,7 @@ def view(data: xr.Dataset, *, width: int, depth: int) -> View:
     layers = data["layer"].values
     runs = relative(data["signal"].values)
     ratio = float(np.median(runs[:, 0]))
+    level = int(((runs[:, 0] > 0.5) & (runs[:, 0] < 2)).sum())
     keep = thin(depth)
     points = typical(width, depth)[keep].tolist()
     return View(
@@ -66,11 +67,20 @@ def view(data: xr.Dataset, *, width: int, depth: int) -> View:
             Series("theory", layers[keep].tolist(), points, role="theory"),
         ),
         readouts=(
-            ratio_readout("First layer vs last, typical network", ratio),
-            Readout("Layers per unit of width", figures(depth / width), depth / width),
-            verdict(ratio),
+            Readout("First layer vs last, typical network", figures(ratio), ratio),
+            Readout("Within a factor of two", f"{level} of {len(runs)}", level),
+            _verdict(level / len(runs)),
         ),
     )
+
+
+def _verdict(share: float) -> Readout:
+    """What the share of networks whose signal stays within a factor of two means, in words."""
+    if share >= 0.7:
+        return Readout("Verdict", "Most keep the signal", tone="good")
+    if share >= 0.4:
+        return Readout("Verdict", "A matter of luck", tone="warn")
+    return Readout("Verdict", "Most don't keep it", tone="bad")
 
 
 EXPERIMENT = Experiment(

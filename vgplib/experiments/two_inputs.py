@@ -106,15 +106,15 @@ def view(data: xr.Dataset, *, activation: str, weight_scale: float, distance: st
             band("difference of the two inputs", places, runs),
             band("error signal", layers, signal, role="second"),
             Series(
-                "theory, difference",
+                "theory",
                 places.tolist(),
                 data["expected"].values[0].tolist(),
                 role="theory",
             ),
         ),
         readouts=(
-            Readout("Difference kept per layer, forward", figures(kept), kept),
-            Readout("Signal kept per layer, back", figures(back), back),
+            Readout("Difference kept per layer", figures(kept), kept),
+            Readout("Signal kept per layer", figures(back), back),
             _verdict(left, float(np.median(runs[:, 0]))),
         ),
     )
@@ -133,7 +133,7 @@ def _verdict(left: float, start: float) -> Readout:
 
 EXPERIMENT = Experiment(
     name="two-inputs",
-    title="Two inputs, forward, and the error signal, back",
+    title="Two inputs on their way",
     controls=(
         Choice("activation", "Activation", {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "ReLU"}),
         Slider(
