@@ -134,7 +134,7 @@ EXPERIMENT = Experiment(
             },
         ),
         # A step as long as the slider: no values in between, for which PyTorch would take too long.
-        Slider("depth", "Hidden layers", (2, 3, 4, 5, 6, 8), 6, whole=True),
+        Slider("depth", "Hidden layers", (3, 4, 5, 6, 8), 5, whole=True),
     ),
     start={"task": "digits", "depth": 5},
     run=run,
