@@ -50,8 +50,8 @@ class InANotebook:
     def still(self) -> str:
         """The picture as HTML, with a word on where it comes alive."""
         return (
-            f'<figure class="vgp vgp-yours"><p><strong>This cell comes alive in a notebook.</strong> '
-            f"Here is what it drew last.</p>{figure_svg(self._figure, repr(self), unique('live'))}"
+            '<figure class="vgp vgp-yours"><p><strong>This cell comes alive in a notebook.'
+            f"</strong> Here is what it drew last.</p>{figure_svg(self._figure, repr(self), unique('live'))}"
             f"<figcaption>{html.escape(repr(self))}</figcaption></figure>"
         )
 
