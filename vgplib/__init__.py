@@ -5,6 +5,7 @@ A lesson needs one import, ``import vgplib as vgp``, and these names:
 ====================  ==============================================================
 ``vgp.bench``         an experiment with controls, chart and verdict
 ``vgp.quiz``          the questions of a chapter
+``vgp.check``         whether an exercise is solved, and if not, what went wrong
 ``vgp.claim``         a sentence that people repeat, with its measured verdict
 ``vgp.measured``      a paragraph whose numbers come from the cell it stands in
 ``vgp.objectives``    what a reader can do after a chapter
@@ -40,6 +41,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "bench": "vgplib.lesson.bench",
     "quiz": "vgplib.lesson.quiz",
+    "check": "vgplib.lesson.exercise",
     "claim": "vgplib.lesson.boxes",
     "measured": "vgplib.lesson.boxes",
     "objectives": "vgplib.lesson.boxes",

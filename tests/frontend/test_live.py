@@ -33,8 +33,10 @@ START = """async ([source, state, first]) => {
 
 @pytest.fixture
 def start(show):
-    def start(before_render=None, **changes):
-        page = show()
+    def start(before_render=None, clock=False, **changes):
+        page = show(before="undefined") if clock else show()  # a clock stays with its page
+        if clock:
+            page.clock.install()
         state = pages.bench() | {"live": True} | changes
         page.evaluate(START, [MODULE, state, before_render])
         return page
@@ -84,10 +86,11 @@ def test_off_the_grid_it_is_busy_until_python_answers(start):
 
 
 def test_a_drag_asks_once(start):
-    page = start()
+    page = start(clock=True)  # five presses are quick, however slow this machine is
+    page.clock.pause_at(page.evaluate("Date.now() + 1000"))
     for _ in range(5):
         page.get_by_role("slider", name="Depth").press("ArrowLeft")
-    page.wait_for_timeout(400)
+    page.clock.run_for(400)
     assert [s["depth"] for s in page.evaluate("saved")] == [25]
 
 
@@ -179,8 +182,7 @@ def test_a_kernel_that_is_gone_is_told_and_the_table_goes_on(start):
 
 
 def test_a_kernel_that_says_nothing_is_told_after_a_while(start):
-    page = start()
-    page.clock.install()
+    page = start(clock=True)
     move_off_the_grid(page)
     page.clock.run_for(9_000)
     assert page.get_by_role("alert").inner_text() == ""

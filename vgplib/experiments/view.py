@@ -79,6 +79,10 @@ class Readout:
     note: str = ""
     percent: bool = False
 
+    def __str__(self) -> str:
+        """The text alone, as a sentence has it."""
+        return self.text
+
 
 @dataclass(frozen=True)
 class Strip:

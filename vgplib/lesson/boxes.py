@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vgplib import errors
-from vgplib.lesson.bundle import live_parts, unique
+from vgplib.lesson.bundle import show, unique
 from vgplib.lesson.text import plain, segments, to_html
 
 VERDICTS = {
@@ -153,7 +153,7 @@ class InANotebook:
     def __repr__(self) -> str:
         return _wrap(self._says)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+    def _ipython_display_(self) -> None:
         from vgplib.drawing import figure_svg
 
         note = "This cell is live in a notebook; here is the picture that it drew last."
@@ -161,8 +161,7 @@ class InANotebook:
         inner = (
             f'<p class="vgp-box-title"><strong>{note}</strong></p>{still}<p>{_rich(self._says)}</p>'
         )
-        shown = {"text/plain": repr(self), "text/html": _box("vgp-yours", _ACCENT, inner)}
-        return live_parts(self._widget, shown)
+        show(self._widget, _box("vgp-yours", _ACCENT, inner), repr(self))
 
 
 def in_a_notebook(widget: Any, *, figure: Any, says: str) -> InANotebook:

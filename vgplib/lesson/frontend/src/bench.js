@@ -207,13 +207,12 @@ export function bench(model, el) {
     for (const part of [stage, readouts.element]) part.removeAttribute("aria-hidden");
     for (const part of [handles, stage]) part.inert = false;
     tools.offerData(true);
-    el.dispatchEvent(new Event("vgp-reveal", { bubbles: true }));
   }
 
   function ask() {
-    predict?.ask();
-    if (predict) hide();
-    if (predict) el.dispatchEvent(new Event("vgp-ask", { bubbles: true }));
+    if (!predict) return;
+    predict.ask();
+    hide();
   }
 
   function reset() {
@@ -265,8 +264,9 @@ export function bench(model, el) {
   /** @type {[string, () => void][]} */
   const ears = [
     ["change:settings", follow],
-    ["change:frame", update.bind(null, false)],
-    ["change:answers", update.bind(null, false)],
+    ["change:frame", () => update()],
+    ["change:frames", () => update()],
+    ["change:answers", () => update()],
     ["change:status", heard],
   ];
   for (const [event, ear] of ears) model.on(event, ear);
@@ -289,6 +289,7 @@ export function bench(model, el) {
   update();
   if (predict && !predict.restore()) hide();
   if (!live) restore();
+  else if (!model.get("frames").length) model.send("table");
 
   return () => {
     for (const [event, ear] of ears) model.off(event, ear);
