@@ -52,7 +52,7 @@ class InANotebook:
         words = repr(self)
         return (
             '<figure class="vgp vgp-yours">'
-            "<p><strong>This cell comes alive in a notebook.</strong> Here is what it drew last.</p>"
+            "<p><strong>This cell comes alive in a notebook.</strong> This is what it drew.</p>"
             f"{figure_svg(self._figure, words, unique('live'))}"
             f"<figcaption>{html.escape(words)}</figcaption></figure>"
         )
