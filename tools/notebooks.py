@@ -16,13 +16,15 @@ if __name__ == "__main__":  # in place of tools/, so that `tools` and `vgplib` a
 
 import nbformat  # noqa: E402
 
-from tools import sources  # noqa: E402
+from tools import address, sources  # noqa: E402
 from tools.environment import Failure  # noqa: E402
 
-GET = (
-    "This notebook needs vgplib, the course's package: in the course's folder, `make lab` sets it "
-    "up and opens the lessons."
-)
+
+def how_to_get() -> str:
+    """What a notebook says where vgplib is missing, with the course's address if there is one."""
+    wheel = address.wheel()
+    way = f"`%pip install {wheel}` brings it" if wheel else "`make lab` in its folder sets it up"
+    return f"This notebook needs vgplib, the course's package: {way}."
 
 
 def paths(*names: str) -> list[Path]:
@@ -66,7 +68,7 @@ def main(arguments: list[str]) -> int:
     try:
         for path in paths(*(a for a in arguments if not a.startswith("-"))):
             print(f"    {path.relative_to(ROOT).as_posix()}", flush=True)
-            made, target = sources.make(path, GET), path.with_suffix(".ipynb")
+            made, target = sources.make(path, how_to_get()), path.with_suffix(".ipynb")
             if "--check" not in arguments:
                 nbformat.write(made, target)
                 continue

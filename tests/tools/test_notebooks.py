@@ -11,7 +11,7 @@ from tools import notebooks, sources
 def test_a_committed_notebook_is_what_its_source_makes(path):
     committed = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
     assert notebooks.problems(committed) == []
-    assert sources.drift(sources.make(path, notebooks.GET), committed) == []
+    assert sources.drift(sources.make(path, notebooks.how_to_get()), committed) == []
 
 
 def notebook(*outputs, count=1):

@@ -40,7 +40,7 @@
  *   answers: any[]}} Question
  * @typedef {{id: string, chapter: string, title: string, questions: Question[]}} QuizSpec
  * @typedef {number | number[] | string} Chosen  what a reader answered
- * @typedef {{choice: Chosen, right: boolean}} Answered
+ * @typedef {"holds" | "depends" | "false"} Vote  what a reader says to a claim
  *
  * @typedef {{get(name: string): any, set(name: string, value: any): void, save_changes(): void,
  *   send(content: any): void,

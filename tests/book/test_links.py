@@ -1,0 +1,98 @@
+"""Links are written as a notebook follows them, and come out right in the book."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+from test_build import sphinx
+
+from tools.environment import ROOT
+
+CONF = """
+extensions = ["myst_nb", "sphinx_book_theme", "vgplib.lesson.book"]
+html_theme = "sphinx_book_theme"
+html_math_renderer = "mathml"
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"
+"""
+PAGE = """
+# A page
+
+[error signal](appendix/glossary.md#error-signal) [He](appendix/bibliography.md#he2015)
+[here](#chain?hops=10&ask) [there](other.md#chain?hops=10)
+
+<div id="chain"><a href="appendix/glossary.md#tanh">tanh</a> <a href="nosuch.md">no page</a></div>
+"""
+
+
+def _small_book(folder: Path) -> Path:
+    """A book of a few pages, with one bench's place on two of them."""
+    (folder / "appendix").mkdir(parents=True)
+    for name in ("glossary.md", "bibliography.md"):
+        (folder / "appendix" / name).write_bytes((ROOT / "appendix" / name).read_bytes())
+    (folder / "conf.py").write_text(CONF)
+    (folder / "other.md").write_text('# Other\n\n<div id="chain"></div>\n')
+    toctree = "```{toctree}\n:hidden:\n\nother\nappendix/glossary\nappendix/bibliography\n```\n"
+    (folder / "index.md").write_text(f"{PAGE}\n{toctree}")
+    return folder
+
+
+def test_links_to_files_come_out_as_links_to_pages(tmp_path):
+    built = sphinx(_small_book(tmp_path / "source"), tmp_path / "html")
+    assert built.returncode == 0, built.stderr
+    page = (tmp_path / "html" / "index.html").read_text("utf-8")
+    article = re.search(r"<article.*</article>", page, re.DOTALL)[0]
+    assert re.findall(r'href="([^"]*)"', article)[1:] == [
+        "appendix/glossary.html#error-signal",
+        "appendix/bibliography.html#he2015",
+        "#chain?hops=10&amp;ask",
+        "other.html#chain?hops=10",
+        "appendix/glossary.html#tanh",
+        "nosuch.md",
+    ]
+    tips = re.findall(r'popover="manual" id="term-([\w-]+)"><p>(.{20})', article)
+    assert tips == [("error-signal", "How the loss would c"), ("tanh", "The hyperbolic tange")]
+
+
+def test_a_link_to_a_term_or_a_source_that_is_missing_fails_the_build(tmp_path):
+    source = _small_book(tmp_path / "source")
+    page = (source / "index.md").read_text()
+    (source / "index.md").write_text(page.replace("#error-signal", "#eror").replace("he2015", "he"))
+    built = sphinx(source, tmp_path / "html")
+    assert built.returncode != 0
+    assert re.findall(r"local id not found in doc '(\S+)': '(\w+)'", built.stderr) == [
+        ("appendix/glossary", "eror"),
+        ("appendix/bibliography", "he"),
+    ]
+
+
+def test_a_term_shows_its_definition_to_pointer_and_keyboard(browser, site):
+    tab = browser.new_page(viewport={"width": 380, "height": 700})
+    tab.goto(f"{site}/chapters/02-causes.html")
+    link = tab.locator("article a[href$='glossary.html#error-signal']").first
+    tip = tab.locator("#term-error-signal")
+    expect(link).to_have_accessible_description(re.compile("^How the loss would change"))
+    expect(tip).to_be_hidden()
+
+    link.hover()
+    expect(tip).to_be_visible()
+    tip.hover()  # the pointer may rest on it
+    tab.wait_for_timeout(600)
+    expect(tip).to_be_visible()
+    tab.mouse.move(1, 1)
+    expect(tip).to_be_hidden()
+
+    tab.keyboard.press("Tab")  # from here on, focus is the keyboard's
+    link.focus()
+    expect(tip).to_be_visible()
+    box, line = tip.bounding_box(), link.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 380
+    assert box["y"] >= line["y"] + line["height"] or box["y"] + box["height"] <= line["y"]
+    tab.mouse.move(200, 300)  # no reason to go: the link still has the focus
+    tab.wait_for_timeout(600)
+    expect(tip).to_be_visible()
+    tab.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    expect(link).to_be_focused()
+    tab.close()
