@@ -141,7 +141,7 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "Dashed: the loss of the best answer that ignores the image. Sigmoid layers 64 wide, "
-        "Xavier's weights, learning rate 0.1, momentum 0.9. Line: median of 5 seeds; band: their "
-        "range."
+        "Xavier's weights, learning rate 0.1, momentum 0.9. Line: the median of five seeds; band: "
+        "their range."
     ),
 )
