@@ -225,7 +225,9 @@ def bench(
 
 
 def _source(exp: Experiment) -> str:
-    return "computed by PyTorch" if exp.seeds == 1 else f"measured in PyTorch, {exp.seeds} seeds"
+    if exp.seeds == 1:
+        return "computed by PyTorch"
+    return f"measured in PyTorch, range of {exp.seeds} seeds"
 
 
 def _control(control: Control) -> dict[str, Any]:
