@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pages
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 BOOK_STYLE = Path(pages.__file__).parents[2] / "vgplib" / "lesson" / "static" / "book.css"
 CLAIM = (
@@ -30,7 +31,10 @@ TABLE = (
 
 def chapter(*parts: str) -> str:
     """An article as Sphinx writes it, with the list of chapters beside it."""
-    links = "".join(f'<li><a href="{name}.html">{name}</a></li>' for name in ("page", "other"))
+    links = "".join(
+        f'<li><a style="color:inherit" href="{name}.html">{name}</a></li>'
+        for name in ("page", "other")
+    )
     section = '<section id="{0}"><h2>{0}</h2><p style="height:{1}px">Text.</p></section>'
     sections = "".join(
         section.format(*pair) for pair in (("one", 200), ("two", 1500), ("three", 9))
@@ -170,3 +174,14 @@ def test_forced_colours_tell_what_is_chosen_by_more_than_weight(show, chosen, ot
     paint = "(e) => getComputedStyle(e.querySelector('span') ?? e).backgroundColor"
     first, second = (page.locator(chosen).nth(k).evaluate(paint) for k in (0, other))
     assert first != second
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_votes_folds_and_progress_are_accessible(show, theme):
+    page = show(chapter(TABLE), *CLAIMS, pages.bench(predict=pages.PREDICT), AFTER)
+    page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
+    page.get_by_text("1 of 3 sections").wait_for()
+    vote(page, 0).get_by_role("radio", name="Depends").click()
+    found = Axe().run(page, options={"preload": False}).response["violations"]
+    serious = [(v["id"], v["nodes"]) for v in found if v["impact"] in ("serious", "critical")]
+    assert serious == []

@@ -23,15 +23,25 @@ GLOSSARY = "appendix/glossary"
 
 _IDS = "vgp_ids"
 _ID = re.compile(r'<\w[^<>]*?\sid="([^"]+)"')
+_ANCHOR = re.compile(r'<a id="([^"]+)"></a>')
 _FILE = re.compile(r'(href(?:="|":\s*"))(?![a-z]+:)([^"#?]+)\.(?:md|ipynb)(?=["#?])')
 _TERM = re.compile(rf'<a (?=[^<>]*?href="[^"]*?{GLOSSARY}\.html#([\w-]+)")')
 
 
 def collect_ids(app: Sphinx, doctree: nodes.document) -> None:
-    """Remember what a page names in HTML: its benches, or the entries of the bibliography."""
+    """Remember what a page names in HTML: its benches, or the entries of the bibliography.
+
+    JupyterLab finds a heading by its exact letters alone, so one that is linked to has an anchor
+    in small letters above it. Here the heading has that name itself, and the anchor goes.
+    """
     env = app.builder.env
+    about = env.metadata[env.docname]
+    for paragraph in list(doctree.findall(nodes.paragraph)):
+        anchor = _ANCHOR.fullmatch(paragraph.astext())
+        if anchor and anchor[1] in about.get("myst_slugs", ()):
+            paragraph.parent.remove(paragraph)
     raw = (node.astext() for node in doctree.findall(nodes.raw))
-    env.metadata[env.docname][_IDS] = {name for text in raw for name in _ID.findall(text)}
+    about[_IDS] = {name for text in raw for name in _ID.findall(text)}
 
 
 class HtmlTargets(SphinxPostTransform):

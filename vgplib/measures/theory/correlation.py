@@ -7,8 +7,10 @@ import math
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from torch import Tensor
 
-from vgplib.measures.theory._arguments import Numbers, plain
+from vgplib import errors
+from vgplib.measures.theory._arguments import Numbers, number, plain
 from vgplib.measures.theory._quadrature import Function, Phi, normal_nodes
 from vgplib.measures.theory.mean_field import (
     deviations,
@@ -53,6 +55,53 @@ def fixed_correlation(
     phi = Phi(activation)
     c, _ = correlations(phi, weight, bias, fixed_points(phi, weight, bias))
     return plain(c.reshape(shape))
+
+
+def difference_profile(
+    activation: str | Function,
+    depth: int,
+    weight_variance: float,
+    bias_variance: float = 0.0,
+    difference: float = 1.0,
+    input_variance: float = 1.0,
+) -> list[float]:
+    """How different two inputs still are in layers 1 to ``depth``, relative to their size.
+
+    ``sqrt(E[(u1 - u2)^2] / q_l) = sqrt(2 (1 - c_l))`` of the pre-activations u1, u2 of two inputs
+    of equal size. Near 0 it is multiplied by ``sqrt(chi_1)`` per layer once q has settled, as the
+    error signal is on its way back: chi_1 is the slope of the correlation map at c = 1.
+
+    Args:
+        activation: As for :func:`fixed_point`.
+        depth: Layers.
+        weight_variance: Variance of a weight times fan_in.
+        bias_variance: Variance of a bias.
+        difference: Of the inputs, relative to their size: above 0 and below 2 (opposites).
+        input_variance: Mean square of an input feature.
+
+    Returns:
+        ``depth`` numbers.
+
+    Raises:
+        ValueError: The activation is unknown, or a number is out of range.
+    """
+    phi, depth = Phi(activation), errors.whole("depth", depth)
+    weight, bias = (
+        number(name, value, least=0).item()
+        for name, value in [("weight_variance", weight_variance), ("bias_variance", bias_variance)]
+    )
+    inputs = number("input_variance", input_variance, above=0).item()
+    start = number("difference", difference, above=0).item()
+    if start >= 2:
+        raise ValueError(f"difference must be below 2, not {difference!r}.")
+    q, squared = weight * inputs + bias, weight * inputs * start**2
+    profile = []
+    for _ in range(depth):
+        profile.append(math.sqrt(squared / q))
+        x, y, shares = _pair_nodes(phi, q - squared / 4, squared / 4)
+        squared = weight * (shares * (phi(x + y) - phi(x - y)) ** 2).sum().item()
+        q = weight * mean_square(phi, q).item() + bias
+    return profile
 
 
 def correlations(
@@ -110,20 +159,25 @@ def _close_in(phi: Phi, weight: float, bias: float, q: float, start: float) -> t
 
 
 def _pair_means(phi: Phi, q: float, c: float) -> tuple[float, float]:
-    """E[phi(u1) phi(u2)] and E[phi'(u1) phi'(u2)]; u1, u2 ~ N(0, q) of correlation c.
+    """E[phi(u1) phi(u2)] and E[phi'(u1) phi'(u2)]; u1, u2 ~ N(0, q) of correlation c."""
+    x, y, shares = _pair_nodes(phi, q * (1 + c) / 2, q * (1 - c) / 2)
+    values = (shares * phi(x + y) * phi(x - y)).sum().item()
+    return values, (shares * phi.slope(x + y) * phi.slope(x - y)).sum().item()
 
-    ``u1, u2 = x + y, x - y`` with independent x and y, of variances q (1 + c) / 2 and
+
+def _pair_nodes(phi: Phi, sums: float, differences: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Nodes x and y and their shares, for means over ``u1, u2 = x + y, x - y``.
+
+    x and y are independent, of variances ``sums`` = q (1 + c) / 2 and ``differences`` =
     q (1 - c) / 2. Given y it is known where the kinks lie.
     """
-    deviation = torch.tensor([math.sqrt(q * (1 - c) / 2)], dtype=torch.float64)
+    deviation = torch.tensor([math.sqrt(differences)], dtype=torch.float64)
     crossings = (phi.breaks[:, None] - phi.breaks).flatten() / 2
     nodes, weights = normal_nodes(deviation, crossings)
     y, weights = deviation * nodes[nodes > 0][:, None], 2 * weights[nodes > 0]
-    deviation = torch.full((len(y),), math.sqrt(q * (1 + c) / 2), dtype=torch.float64)
+    deviation = torch.full((len(y),), math.sqrt(sums), dtype=torch.float64)
     nodes, shares = normal_nodes(deviation, torch.cat([phi.breaks - y, phi.breaks + y], dim=1))
-    x, shares = deviation[:, None] * nodes, weights[:, None] * shares
-    values = (shares * phi(x + y) * phi(x - y)).sum().item()
-    return values, (shares * phi.slope(x + y) * phi.slope(x - y)).sum().item()
+    return deviation[:, None] * nodes, y, weights[:, None] * shares
 
 
 def _hermite_squares(phi: Phi, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
