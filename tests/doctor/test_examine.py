@@ -210,7 +210,7 @@ def test_bad_use_is_refused_with_its_reason():
         vgp.examine(entropy, entropy)
     with pytest.raises(TypeError, match="loss must be a function of the model, not Tensor"):
         vgp.examine(model, torch.zeros(()))
-    with pytest.raises(ValueError, match="whole number from 1 on, not 0"):
+    with pytest.raises(ValueError, match="steps must be at least 1, not 0"):
         vgp.examine(model, entropy, steps=0)
     with pytest.raises(ValueError, match="holds none of the model's parameters"):
         vgp.examine(model, entropy, optimizer=torch.optim.SGD(net().parameters(), lr=0.1))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from vgplib import errors
 from vgplib.measures.layers import check_arguments
 from vgplib.measures.preserve import left_as_they_were
 
@@ -127,8 +128,7 @@ def check_in(
             than the model's.
     """
     check_arguments(model, loss)
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-        raise ValueError(f"steps must be a whole number from 1 on, not {steps!r}.")
+    steps = errors.whole("steps", steps)
     if optimizer is not None:
         # Anything with groups and a step will do: some optimizers are no torch.optim.Optimizer.
         if not (hasattr(optimizer, "param_groups") and callable(getattr(optimizer, "step", None))):
