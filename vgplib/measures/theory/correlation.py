@@ -7,14 +7,16 @@ import math
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from torch import Tensor
 
-from vgplib.measures.theory._arguments import Numbers, plain
-from vgplib.measures.theory._quadrature import Function, Phi, normal_nodes
+from vgplib.measures.theory._arguments import Numbers, number, plain
+from vgplib.measures.theory._quadrature import Function, Phi, normal_mean, normal_nodes
 from vgplib.measures.theory.mean_field import (
     deviations,
     fixed_points,
     mean_square,
     mean_square_slope,
+    times,
     variances,
 )
 
@@ -55,12 +57,64 @@ def fixed_correlation(
     return plain(c.reshape(shape))
 
 
+def correlation_map(
+    activation: str | Function,
+    correlation: ArrayLike,
+    weight_variance: ArrayLike = 1.0,
+    bias_variance: ArrayLike = 0.0,
+) -> Numbers:
+    """The correlation that two inputs of this correlation have one layer later, at q*.
+
+    ``c -> (weight_variance * E[phi(u1) phi(u2)] + bias_variance) / q*``, u1 and u2 ~ N(0, q*) of
+    correlation c (Poole et al. 2016). It maps 1 to 1, and its slope there is chi_1 (Schoenholz et
+    al. 2017): below 1, inputs that are almost alike become more so from layer to layer; above 1,
+    less. For ReLU with weight variance 2 it is ``(sqrt(1 - c^2) + c (pi - arccos c)) / pi`` (Cho &
+    Saul 2009). Where q* is 0 or infinite, the limit.
+
+    Args:
+        activation: As for :func:`fixed_point`.
+        correlation: From -1 to 1; a number or an array.
+        weight_variance: As for :func:`fixed_point`.
+        bias_variance: As for :func:`fixed_point`.
+
+    Returns:
+        A float for numbers, an array for arrays, of their common shape; NaN where q* is 0 because
+        nothing passes on.
+
+    Raises:
+        ValueError: As :func:`fixed_point`, or a correlation is not a number from -1 to 1.
+    """
+    c = number("correlation", correlation, least=-1, most=1)
+    weight, bias, shape = variances(weight_variance, bias_variance)
+    phi = Phi(activation)
+    q = fixed_points(phi, weight, bias)
+    rows = np.broadcast_arrays(c, *(v.reshape(shape) for v in (weight, bias, q)))
+    mapped = [_mapped(phi, *row) for row in zip(*(v.ravel() for v in rows), strict=True)]
+    return plain(np.reshape(mapped, rows[0].shape))
+
+
+def _mapped(phi: Phi, c: float, weight: float, bias: float, q: float) -> float:
+    """One correlation, one layer later."""
+    if c == 1:
+        return 1.0
+    bias = 0.0 if math.isinf(q) else bias  # it counts for nothing there
+    variance = (deviations(q) ** 2).item()
+    if c == -1:
+        both = torch.cat([phi.breaks, -phi.breaks])
+        mean = normal_mean(lambda u: phi(u) * phi(-u), deviations(q), both).item()
+    else:
+        u1, u2, shares = _pairs(phi, variance, c)
+        mean = (shares * phi(u1) * phi(u2)).sum().item()
+    whole = weight * mean_square(phi, q).item() + bias
+    return (weight * mean + bias) / whole if whole else math.nan
+
+
 def correlations(
     phi: Phi, weight: np.ndarray, bias: np.ndarray, q: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """c* and the slope of the correlation map there, for flat arrays of variances and their q*."""
     c = np.ones(len(q))
-    slope = weight * mean_square_slope(phi, q)
+    slope = times(weight, mean_square_slope(phi, q))
     # Where q grows without end phi has become two straight lines, and biases count for nothing:
     # the correlation then approaches 1, with slope 1.
     slope[np.isinf(q)] = 1.0
@@ -110,10 +164,18 @@ def _close_in(phi: Phi, weight: float, bias: float, q: float, start: float) -> t
 
 
 def _pair_means(phi: Phi, q: float, c: float) -> tuple[float, float]:
-    """E[phi(u1) phi(u2)] and E[phi'(u1) phi'(u2)]; u1, u2 ~ N(0, q) of correlation c.
+    """E[phi(u1) phi(u2)] and E[phi'(u1) phi'(u2)]; u1, u2 ~ N(0, q) of correlation c."""
+    u1, u2, shares = _pairs(phi, q, c)
+    values = (shares * phi(u1) * phi(u2)).sum().item()
+    return values, (shares * phi.slope(u1) * phi.slope(u2)).sum().item()
 
-    ``u1, u2 = x + y, x - y`` with independent x and y, of variances q (1 + c) / 2 and
-    q (1 - c) / 2. Given y it is known where the kinks lie.
+
+def _pairs(phi: Phi, q: float, c: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Nodes u1, u2 and weights for means over N(0, q) of correlation c, from -1 to 1 without them.
+
+    For functions that are as good with u1 and u2 exchanged. ``u1, u2 = x + y, x - y`` with
+    independent x and y, of variances q (1 + c) / 2 and q (1 - c) / 2. Given y it is known where
+    the kinks lie.
     """
     deviation = torch.tensor([math.sqrt(q * (1 - c) / 2)], dtype=torch.float64)
     crossings = (phi.breaks[:, None] - phi.breaks).flatten() / 2
@@ -121,9 +183,8 @@ def _pair_means(phi: Phi, q: float, c: float) -> tuple[float, float]:
     y, weights = deviation * nodes[nodes > 0][:, None], 2 * weights[nodes > 0]
     deviation = torch.full((len(y),), math.sqrt(q * (1 + c) / 2), dtype=torch.float64)
     nodes, shares = normal_nodes(deviation, torch.cat([phi.breaks - y, phi.breaks + y], dim=1))
-    x, shares = deviation[:, None] * nodes, weights[:, None] * shares
-    values = (shares * phi(x + y) * phi(x - y)).sum().item()
-    return values, (shares * phi.slope(x + y) * phi.slope(x - y)).sum().item()
+    x = deviation[:, None] * nodes
+    return x + y, x - y, weights[:, None] * shares
 
 
 def _hermite_squares(phi: Phi, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
