@@ -3,6 +3,8 @@
 import re
 import shutil
 
+import nbformat
+from lab import jupyterlab, opened
 from playwright.sync_api import expect
 from test_build import sphinx
 
@@ -105,4 +107,30 @@ def test_a_term_shows_its_definition_to_pointer_and_keyboard(browser, site):
     tab.keyboard.press("Escape")
     expect(tip).to_be_hidden()
     expect(link).to_be_focused()
+    tab.close()
+
+
+def test_jupyterlab_opens_the_glossary_at_the_term_and_the_bibliography_at_the_source(
+    browser, tmp_path
+):
+    shutil.copytree(ROOT / "appendix", tmp_path / "appendix")
+    (tmp_path / "chapters").mkdir()
+    links = (
+        "[this](../appendix/glossary.md#xavier-initialisation)",
+        "[that](../appendix/bibliography.md#zhang2017)",
+    )
+    cells = [nbformat.v4.new_markdown_cell(link) for link in links]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    nbformat.write(notebook, tmp_path / "chapters" / "a.ipynb")
+    tab = browser.new_page(viewport={"width": 1200, "height": 700})
+    with jupyterlab(tmp_path) as server:
+        opened(tab, server, "chapters/a.ipynb")
+        tab.locator(".jp-RenderedMarkdown a", has_text="this").click()
+        term = tab.get_by_role("heading", name="Xavier initialisation")
+        expect(term).to_be_in_viewport(timeout=60_000)
+        tab.get_by_role("tab", name="a.ipynb").click()
+        tab.locator(".jp-RenderedMarkdown a", has_text="that").click()
+        source = tab.get_by_text("Zhang, Bengio, Hardt, Recht & Vinyals (2017).")
+        expect(source).to_be_in_viewport(timeout=60_000)
     tab.close()

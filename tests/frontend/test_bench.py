@@ -172,18 +172,21 @@ def test_a_strip_shows_who_still_hears_it_and_a_pulse_goes_through(show):
     count = page.locator(".vgp-strip strong")
     cells = page.locator(".vgp-cells")
     pulses = "(e) => e.getAnimations().length"
+    runs = "document.querySelector('.vgp-pulse').getAnimations().length === 1"
     assert count.inner_text() == "4 of 30 layers still hear it"
     assert cells.get_attribute("d").count("M") == 30
     assert page.locator(".vgp-pulse").evaluate(pulses) == 0
     page.get_by_role("slider", name="Depth").press("Home")
     assert cells.get_attribute("d").count("M") == 10
-    assert page.locator(".vgp-pulse").evaluate(pulses) == 1
+    page.wait_for_function(runs)
     page.get_by_role("radio", name="ReLU").check()
     page.get_by_role("slider", name="Weight scale").press("End")
     assert page.locator(".vgp-cell-loud").get_attribute("d").count("M") == 5  # above 20 times
 
+    page.wait_for_function(runs.replace("1", "0"))  # it arrives
     page.emulate_media(reduced_motion="reduce")
     page.get_by_role("radio", name="tanh").check()
+    page.evaluate("new Promise(requestAnimationFrame)")
     assert page.locator(".vgp-pulse").evaluate(pulses) == 0
     page.emulate_media(reduced_motion="null")
 

@@ -31,8 +31,18 @@ export function makeStrip() {
     svg,
     ends,
   );
-  /** @type {Animation | undefined} */
-  let journey;
+  /** @type {Keyframe[] | null} of the pulse that is to run next */
+  let next = null;
+  let running = false;
+
+  /** A pulse costs as much as the chart: it starts after it, and one runs at a time. */
+  function run() {
+    running = next !== null;
+    if (!next) return;
+    const journey = pulse.animate(next, JOURNEY);
+    next = null;
+    journey.onfinish = run;
+  }
 
   return {
     element,
@@ -43,7 +53,6 @@ export function makeStrip() {
      */
     show(strip, { left, right, width }, moved) {
       element.hidden = !strip;
-      journey?.cancel();
       if (!strip) return;
       say(label, strip.label);
       say(count, strip.count);
@@ -64,15 +73,27 @@ export function makeStrip() {
       ends.style.paddingLeft = `${Math.max(0, Math.min(at(0), right - 150))}px`;
       ends.style.paddingRight = `${width - right}px`;
       pulse.setAttribute("width", String(px(Math.max(step - gap, 3))));
-      if (moved && !matchMedia("(prefers-reduced-motion: reduce)").matches)
-        journey = pulse.animate(
-          // It fades as the signal does: where hardly anything arrives, hardly anything is seen.
-          [...values.keys()].reverse().map((k) => ({
-            transform: `translateX(${px(at(k))}px)`,
-            opacity: 0.15 + 0.85 * Math.min(1, Math.max(0, values[k])),
-          })),
-          { duration: JOURNEY, easing: "linear" },
-        );
+      if (!moved || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+      // It fades as the signal does: where hardly anything arrives, hardly anything is seen.
+      next = stops(values.length).map((k) => ({
+        offset: 1 - k / Math.max(1, values.length - 1),
+        transform: `translateX(${px(at(k))}px)`,
+        opacity: 0.15 + 0.85 * Math.min(1, Math.max(0, values[k])),
+      }));
+      if (!running) requestAnimationFrame(run);
+      running = true;
     },
   };
 }
+
+/**
+ * Where the pulse's look is set on its way: near the loss, where a signal fades fast, at each
+ * cell. A browser takes milliseconds to read a hundred of them.
+ *
+ * @param {number} length
+ */
+const stops = (length) =>
+  [1, 2, 3, 5, 9]
+    .filter((back) => back < length)
+    .concat(length)
+    .map((back) => length - back);
