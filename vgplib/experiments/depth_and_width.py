@@ -84,7 +84,7 @@ def _verdict(share: float) -> Readout:
         return Readout("Verdict", "Most keep the signal", tone="good")
     if share >= 0.4:
         return Readout("Verdict", "A matter of luck", tone="warn")
-    return Readout("Verdict", "Most don't keep it", tone="bad")
+    return Readout("Verdict", "Few keep the signal", tone="bad")
 
 
 EXPERIMENT = Experiment(

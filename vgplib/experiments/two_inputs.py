@@ -158,8 +158,8 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     caption=(
-        "Solid: how different two inputs are in each layer, relative to their size. Second line: "
-        f"the error signal of one of them, relative to the last layer's. {SEEDS} Dashed: what "
-        "theory expects of the difference in very wide layers. Biases have variance 0.05."
+        "How different two inputs are in each layer, relative to their size; and the error signal "
+        f"of one of them, relative to the last layer's. {SEEDS} Dashed: what theory expects of the "
+        "difference in very wide layers. Biases have variance 0.05."
     ),
 )
