@@ -55,9 +55,10 @@ def lab() -> None:
     _steps(SET_UP, ("Opening JupyterLab", lambda: _python(*jupyter)))
 
 
-def atlas() -> None:
-    """Set up and compute every experiment's atlas again."""
-    _steps(SET_UP, ("Computing the atlas", lambda: _python("-m", "vgplib.engine.atlas")))
+def atlas(*arguments: str) -> None:
+    """Set up and compute what the atlases lack; with --verify, measure and compare them."""
+    command = ["-m", "vgplib.engine.atlas", *arguments]
+    _steps(SET_UP, ("Computing the atlas", lambda: _python(*command)))
 
 
 def bench() -> None:
@@ -91,13 +92,14 @@ COMMANDS = (serve, test, lab, build, atlas, bench, notebooks, frontend, clean)
 
 
 def main(arguments: list[str]) -> None:
-    """Run one command by its name; without one, say which there are."""
+    """Run one command by its name, and what is for it alone; without one, say which there are."""
     known = {command.__name__: command for command in COMMANDS}
-    if len(arguments) != 1 or arguments[0] not in known:
+    name, more = (arguments or [""])[0], arguments[1:]
+    if name not in known or (more and known[name] is not atlas):
         lines = [f"  {name:10} {command.__doc__}" for name, command in known.items()]
         raise SystemExit("\n".join(["python tools/course.py COMMAND", "", *lines]))
     try:
-        known[arguments[0]]()
+        known[name](*more)
     except Failure as failure:
         raise SystemExit(f"\n{failure}") from None
     except KeyboardInterrupt:

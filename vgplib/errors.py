@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import math
+import numbers
+import sys
 from collections.abc import Iterable
 
 
@@ -31,7 +32,7 @@ def choose(kind: str, value: object, allowed: Iterable[str]) -> str:
         ValueError: ``value`` is not one of ``allowed``.
     """
     names = list(allowed)
-    if value in names:
+    if isinstance(value, str) and value in names:
         return str(value)
     close = difflib.get_close_matches(str(value).lower(), names, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -44,24 +45,34 @@ def whole(name: str, value: object, least: int = 1) -> int:
     Raises:
         ValueError: ``value`` is not a whole number, or is below ``least``.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int_or_nan(value):
+    number = plain_number(value)
+    if number is None or number != number // 1:  # of NaN and of infinity, that is NaN
         raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
-    if value < least:
+    if number < least:
         raise ValueError(f"{name} must be at least {least}, not {value!r}.")
-    return int(value)
-
-
-def int_or_nan(value: float) -> float:
-    """``int(value)`` where that exists, else NaN, which equals nothing."""
-    return int(value) if math.isfinite(value) else math.nan
+    return int(number)
 
 
 def finite(name: str, value: object) -> float:
     """Return ``value`` as a finite float.
 
     Raises:
-        ValueError: ``value`` is not a number, or is NaN or infinite.
+        ValueError: ``value`` is not a number, or is NaN, infinite, or beyond what a float holds.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    number = plain_number(value)
+    if number is None or not abs(number) <= sys.float_info.max:
         raise ValueError(f"{name} must be a finite number, not {value!r}.")
-    return float(value)
+    return float(number)
+
+
+def plain_number(value: object) -> int | float | None:
+    """Python's own number for one of any library: NumPy's and PyTorch's scalars, too.
+
+    Returns:
+        None where ``value`` is no number, or more than one. True and False are none.
+    """
+    if getattr(value, "ndim", None) == 0 and callable(getattr(value, "item", None)):
+        value = value.item()  # type: ignore[attr-defined]
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    return int(value) if isinstance(value, numbers.Integral) else float(value)

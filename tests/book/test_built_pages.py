@@ -107,6 +107,19 @@ def test_links_within_the_book_lead_somewhere(book):
     assert dead == []
 
 
+def test_every_page_is_in_the_list_and_leads_to_its_neighbours(book):
+    for place, page in enumerate(LESSONS):
+        soup = BeautifulSoup((book / page).read_text("utf-8"), "html.parser")
+
+        def led(links, here=page):
+            return [urlsplit(urljoin(f"//book/{here}", a["href"])).path[1:] for a in links]
+
+        assert set(LESSONS[1:]) - {page} <= set(led(soup.select("nav.bd-links a[href]"))), page
+        for way, neighbour in (("left-prev", place - 1), ("right-next", place + 1)):
+            there = [LESSONS[neighbour]] if neighbour in range(len(LESSONS)) else []
+            assert led(soup.select(f".prev-next-area a.{way}")) == there, (page, way)
+
+
 @pytest.mark.parametrize("page", LESSONS)
 def test_a_first_visit_is_light(browser, site, book, page):
     sizes = weight.weigh(browser, site, book, page)

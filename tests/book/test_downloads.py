@@ -4,11 +4,11 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 import zipfile
 
 import nbformat
 import pytest
-import tomllib
 import yaml
 from bs4 import BeautifulSoup
 from test_build import BIN

@@ -1,8 +1,10 @@
 """Links are written as a notebook follows them, and come out right in the book."""
 
 import re
-from pathlib import Path
+import shutil
 
+import nbformat
+from lab import jupyterlab, opened
 from playwright.sync_api import expect
 from test_build import sphinx
 
@@ -23,24 +25,38 @@ PAGE = """
 [here](#chain?hops=10&ask) [there](other.md#chain?hops=10)
 
 <div id="chain"><a href="appendix/glossary.md#tanh">tanh</a> <a href="nosuch.md">no page</a></div>
+
+```{toctree}
+:hidden:
+
+other
+appendix/glossary
+appendix/bibliography
+```
+"""
+OTHER = """
+# Another, with two slips
+
+<div id="chain"></div>
+
+[error signal](appendix/glossary.md#eror) [He](appendix/bibliography.md#he)
 """
 
 
-def _small_book(folder: Path) -> Path:
-    """A book of a few pages, with one bench's place on two of them."""
-    (folder / "appendix").mkdir(parents=True)
-    for name in ("glossary.md", "bibliography.md"):
-        (folder / "appendix" / name).write_bytes((ROOT / "appendix" / name).read_bytes())
-    (folder / "conf.py").write_text(CONF)
-    (folder / "other.md").write_text('# Other\n\n<div id="chain"></div>\n')
-    toctree = "```{toctree}\n:hidden:\n\nother\nappendix/glossary\nappendix/bibliography\n```\n"
-    (folder / "index.md").write_text(f"{PAGE}\n{toctree}")
-    return folder
+def test_links_to_files_lead_to_pages_and_a_missing_place_fails_the_build(tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "appendix", source / "appendix")
+    (source / "conf.py").write_text(CONF)
+    (source / "index.md").write_text(PAGE)
+    (source / "other.md").write_text(OTHER)
 
+    built = sphinx(source, tmp_path / "html")
 
-def test_links_to_files_come_out_as_links_to_pages(tmp_path):
-    built = sphinx(_small_book(tmp_path / "source"), tmp_path / "html")
-    assert built.returncode == 0, built.stderr
+    assert built.returncode != 0
+    assert re.findall(r"WARNING: (.*)", built.stderr) == [
+        "local id not found in doc 'appendix/glossary': 'eror' [myst.xref_missing]",
+        "local id not found in doc 'appendix/bibliography': 'he' [myst.xref_missing]",
+    ]
     page = (tmp_path / "html" / "index.html").read_text("utf-8")
     article = re.search(r"<article.*</article>", page, re.DOTALL)[0]
     assert re.findall(r'href="([^"]*)"', article)[1:] == [
@@ -55,16 +71,12 @@ def test_links_to_files_come_out_as_links_to_pages(tmp_path):
     assert tips == [("error-signal", "How the loss would c"), ("tanh", "The hyperbolic tange")]
 
 
-def test_a_link_to_a_term_or_a_source_that_is_missing_fails_the_build(tmp_path):
-    source = _small_book(tmp_path / "source")
-    page = (source / "index.md").read_text()
-    (source / "index.md").write_text(page.replace("#error-signal", "#eror").replace("he2015", "he"))
-    built = sphinx(source, tmp_path / "html")
-    assert built.returncode != 0
-    assert re.findall(r"local id not found in doc '(\S+)': '(\w+)'", built.stderr) == [
-        ("appendix/glossary", "eror"),
-        ("appendix/bibliography", "he"),
-    ]
+def test_each_term_has_the_anchor_by_which_jupyterlab_finds_it():
+    text = (ROOT / "appendix" / "glossary.md").read_text("utf-8")
+    terms = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    anchors = re.findall(r'^<a id="(.+)"></a>\n\n## ', text, re.MULTILINE)
+    assert anchors == [term.lower().replace(" ", "-") for term in terms]
+    assert terms == sorted(terms, key=str.lower)
 
 
 def test_a_term_shows_its_definition_to_pointer_and_keyboard(browser, site):
@@ -95,4 +107,30 @@ def test_a_term_shows_its_definition_to_pointer_and_keyboard(browser, site):
     tab.keyboard.press("Escape")
     expect(tip).to_be_hidden()
     expect(link).to_be_focused()
+    tab.close()
+
+
+def test_jupyterlab_opens_the_glossary_at_the_term_and_the_bibliography_at_the_source(
+    browser, tmp_path
+):
+    shutil.copytree(ROOT / "appendix", tmp_path / "appendix")
+    (tmp_path / "chapters").mkdir()
+    links = (
+        "[this](../appendix/glossary.md#xavier-initialisation)",
+        "[that](../appendix/bibliography.md#zhang2017)",
+    )
+    cells = [nbformat.v4.new_markdown_cell(link) for link in links]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    nbformat.write(notebook, tmp_path / "chapters" / "a.ipynb")
+    tab = browser.new_page(viewport={"width": 1200, "height": 700})
+    with jupyterlab(tmp_path) as server:
+        opened(tab, server, "chapters/a.ipynb")
+        tab.locator(".jp-RenderedMarkdown a", has_text="this").click()
+        term = tab.get_by_role("heading", name="Xavier initialisation")
+        expect(term).to_be_in_viewport(timeout=60_000)
+        tab.get_by_role("tab", name="a.ipynb").click()
+        tab.locator(".jp-RenderedMarkdown a", has_text="that").click()
+        source = tab.get_by_text("Zhang, Bengio, Hardt, Recht & Vinyals (2017).")
+        expect(source).to_be_in_viewport(timeout=60_000)
     tab.close()

@@ -59,6 +59,14 @@ def loss_raises():
         raise KeyError("in the loss")
     return nn.Linear(1, 1), loss
 
+def no_rate():
+    model, loss = made(nn.ReLU, depth=1)
+    return model, loss, torch.optim.SGD(model.parameters(), lr=float("nan"))
+
+def no_layer():
+    x = torch.randn(4, 4)
+    return nn.Tanh(), lambda model: model(x).square().mean()
+
 def refused():
     return nn.Linear(1, 1), lambda model: model(torch.ones(1, 1)).item()
 """
@@ -141,6 +149,8 @@ def test_the_help_has_an_example_that_works(run, capsys, tmp_path):
         ("nets.py:swapped", "its model is a function, no torch.nn.Module"),
         ("nets.py:a_number", "its loss is a Tensor, not a function of the model"),
         ("nets.py:no_optimizer", "its optimizer is a str"),
+        ("nets.py:no_rate", "learning rate must be a finite number above 0, not nan"),
+        ("nets.py:no_layer", "nothing could be measured"),
         ("nets.py:refused", "cannot be examined: the loss must be a scalar tensor, not float"),
     ],
 )

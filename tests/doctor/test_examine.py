@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import math
 import random
 import threading
 
@@ -210,7 +211,7 @@ def test_bad_use_is_refused_with_its_reason():
         vgp.examine(entropy, entropy)
     with pytest.raises(TypeError, match="loss must be a function of the model, not Tensor"):
         vgp.examine(model, torch.zeros(()))
-    with pytest.raises(ValueError, match="whole number from 1 on, not 0"):
+    with pytest.raises(ValueError, match="steps must be at least 1, not 0"):
         vgp.examine(model, entropy, steps=0)
     with pytest.raises(ValueError, match="holds none of the model's parameters"):
         vgp.examine(model, entropy, optimizer=torch.optim.SGD(net().parameters(), lr=0.1))
@@ -222,6 +223,44 @@ def test_bad_use_is_refused_with_its_reason():
         vgp.examine(model, lambda m: F.cross_entropy(m(x), y, reduction="none"))
     with pytest.raises(ValueError, match="without .item"):
         vgp.examine(model, lambda m: entropy(m).item())
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (math.nan, "finite number above 0, not nan"),
+        (math.inf, "finite number above 0, not inf"),
+        (-0.1, "finite number above 0, not -0.1.*maximize=True"),
+        (torch.tensor(math.nan), "finite number above 0, not nan"),
+        (0.0, "rate is 0: no step changes anything"),
+        (1e-12, "rate of 1e-12 the steps changed no weight"),
+    ],
+)
+def test_a_learning_rate_that_shows_nothing_is_refused(rate, message):
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer.param_groups[0]["lr"] = rate
+    with pytest.raises(ValueError, match=message):
+        vgp.examine(model, entropy, optimizer=optimizer)
+
+
+def test_a_rate_of_0_at_the_start_of_a_schedule_or_for_some_of_the_weights_is_none_to_refuse():
+    model = net()
+    warming = torch.optim.SGD(model.parameters(), lr=0.1)
+    torch.optim.lr_scheduler.LambdaLR(warming, lambda step: step / 100)
+    assert warming.param_groups[0]["lr"] == 0
+    assert vgp.examine(model, entropy, optimizer=warming).healthy
+    *hidden, last = model.parameters()
+    partly = torch.optim.SGD([{"params": hidden}, {"params": [last], "lr": 0.0}], lr=0.1)
+    assert vgp.examine(model, entropy, optimizer=partly).healthy
+
+
+@pytest.mark.parametrize("model", [nn.Tanh(), nn.Sequential(), nn.Dropout()], ids=str)
+@pytest.mark.parametrize("differentiable", [False, True])
+def test_a_model_of_which_nothing_could_be_measured_is_refused(model, differentiable):
+    x = batch()[0].requires_grad_(differentiable)
+    with pytest.raises(ValueError, match="nothing (could be measured|to measure)"):
+        vgp.examine(model, lambda model: model(x).square().mean())
 
 
 def test_more_steps_than_asked_for_only_where_they_are_cheap():

@@ -1,6 +1,7 @@
-"""What the engine's tests share: how much memory PyTorch holds, by its own allocator's record."""
+"""What the engine's tests share: memory by PyTorch's own record, and Ctrl+C as in a terminal."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 
 import pytest
 from torch.profiler import ProfilerActivity, profile
@@ -22,3 +23,11 @@ def peak() -> Callable[[Callable[[], object]], int]:
         return most
 
     return measured
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Ctrl+C interrupts. In a process that a script starts in the background it does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -163,11 +163,7 @@ def test_a_share_is_guessed_in_percent(show):
 
 def test_what_is_no_number_is_asked_for_again(show):
     page = show(pages.bench(predict=pages.PREDICT_NUMBER))
-<<<<<<< HEAD
-    for guess in ["", "many", "0", "-1"]:
-=======
     for guess in ["", "many", "0", "-1", "1,500"]:
->>>>>>> main
         page.get_by_label("My guess").fill(guess)
         page.get_by_role("button", name="Check my guess").click()
         assert "Write a number above 0" in page.locator(".vgp-result").inner_text()

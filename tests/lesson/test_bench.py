@@ -7,8 +7,7 @@ import re
 import ipywidgets
 import pytest
 import traitlets
-from IPython.core.interactiveshell import InteractiveShell
-from IPython.utils.capture import capture_output
+from parts import outputs
 
 import vgplib as vgp
 from vgplib.experiments import look
@@ -38,14 +37,6 @@ def page(bench):
     html = bundle.finished(bench.still(), fill)
     found = re.search(r'class="vgp-state">(.*?)</script>', html, re.DOTALL)
     return json.loads(found[1]), html
-
-
-def outputs(thing):
-    """What a notebook is given to show, output by output."""
-    InteractiveShell.instance()
-    with capture_output() as captured:
-        thing._ipython_display_()
-    return [output.data for output in captured.outputs]
 
 
 def test_the_table_holds_every_setting_in_the_order_of_the_controls():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_banks import write
+from parts import write
 
 import vgplib as vgp
 from vgplib.lesson import banks

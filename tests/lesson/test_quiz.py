@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from test_banks import CHOICE, NUMBER, write
+from parts import CHOICE, NUMBER, write
 
 import vgplib as vgp
 from vgplib.errors import BankError

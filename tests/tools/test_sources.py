@@ -5,7 +5,7 @@ import json
 
 import nbformat
 import pytest
-from test_banks import write
+from parts import write
 
 from tools import notebooks, sources
 from tools.environment import Failure

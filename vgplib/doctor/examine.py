@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from vgplib.doctor.diagnosis import SEVERITIES, Diagnosis
-from vgplib.doctor.examining.evidence import gather
+from vgplib.doctor.examining.evidence import Evidence, gather
+from vgplib.doctor.examining.steps import changed_nothing
 from vgplib.doctor.judging.rules import judged
 from vgplib.doctor.remedies.prescriptions import remedies
-from vgplib.doctor.visit import check_in
+from vgplib.doctor.visit import check_in, learning_rates
+
+LEAST_RATE = 1e-8  # below it, steps that change nothing are no sign of having converged
 
 
 def examine(
@@ -38,12 +42,16 @@ def examine(
     Raises:
         TypeError: An argument is of the wrong kind.
         ValueError: The loss is no scalar tensor or does not run the model; the optimizer holds
-            other parameters; or the model cannot be copied. Whatever else ``loss`` raises passes
-            through, with a note of the layer that ran last.
+            other parameters, or has a learning rate that is not finite and above 0, or too small
+            for its steps to show anything; nothing could be measured; or the model cannot be
+            copied. Whatever else ``loss`` raises passes through, with a note of the layer that
+            ran last.
     """
     visit = check_in(model, loss, optimizer, steps)
     evidence = gather(visit)
     found = judged(evidence)
+    if not found:
+        _refuse_unseen(evidence)
     kept = visit.kept()
     found = [
         replace(
@@ -61,3 +69,22 @@ def examine(
     if isinstance(model, nn.parallel.DistributedDataParallel):
         notes.append("names and code are those of model.module, which is inside")
     return Diagnosis(tuple(order), measured, losses, kept, tuple(notes))
+
+
+def _refuse_unseen(evidence: Evidence) -> None:
+    """See that there was something to look at: to have found nothing in nothing is no health."""
+    if evidence.first is None:
+        raise ValueError(
+            "nothing could be measured: the loss has no gradient, and the model has no parameter "
+            "that is to learn. Give the model with its layers, and a loss of its output."
+        )
+    trial, optimizer = evidence.trial, evidence.visit.optimizer
+    if trial is None or optimizer is None:
+        return
+    rate = max(learning_rates(optimizer), default=math.inf)
+    if rate < LEAST_RATE and changed_nothing(trial):
+        raise ValueError(
+            f"with a learning rate of {rate:g} the steps changed no weight noticeably: nothing can "
+            "be said about them. Set the rate that you train with, or leave the optimizer out to "
+            "examine the gradients alone."
+        )

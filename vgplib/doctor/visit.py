@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from vgplib import errors
 from vgplib.measures.layers import check_arguments
 from vgplib.measures.preserve import left_as_they_were
 
@@ -124,11 +126,10 @@ def check_in(
     Raises:
         TypeError: An argument of the wrong kind.
         ValueError: A number of steps that is not positive; an optimizer over other parameters
-            than the model's.
+            than the model's, or with a learning rate that no step can be taken with.
     """
     check_arguments(model, loss)
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-        raise ValueError(f"steps must be a whole number from 1 on, not {steps!r}.")
+    steps = errors.whole("steps", steps)
     if optimizer is not None:
         # Anything with groups and a step will do: some optimizers are no torch.optim.Optimizer.
         if not (hasattr(optimizer, "param_groups") and callable(getattr(optimizer, "step", None))):
@@ -142,6 +143,7 @@ def check_in(
                 "optimizer holds none of the model's parameters: make it with model.parameters(), "
                 "after the model was moved, converted or re-created."
             )
+        _check_rates(optimizer)
     if isinstance(model, nn.parallel.DistributedDataParallel):
         model = model.module
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
@@ -149,3 +151,29 @@ def check_in(
         with left_as_they_were([]), torch.no_grad():
             loss(model)  # makes what is made lazily
     return Visit(model, loss, optimizer, steps)
+
+
+def learning_rates(optimizer: torch.optim.Optimizer) -> list[float]:
+    """That of each group which has one; of a schedule that warms up, the rate it leads to."""
+    rates = []
+    for group in optimizer.param_groups:
+        rate, wanted = (errors.plain_number(group.get(name)) for name in ("lr", "initial_lr"))
+        if rate is not None:
+            rates.append(float(wanted if wanted is not None and 0 <= rate < wanted else rate))
+    return rates
+
+
+def _check_rates(optimizer: torch.optim.Optimizer) -> None:
+    rates = learning_rates(optimizer)
+    for rate in rates:
+        if not 0 <= rate < math.inf:
+            ascent = " To climb, give the optimizer maximize=True." if rate < 0 else ""
+            raise ValueError(
+                f"the optimizer's learning rate must be a finite number above 0, not {rate!r}: "
+                f"no step can be judged.{ascent}"
+            )
+    if rates and not any(rates):
+        raise ValueError(
+            "the optimizer's learning rate is 0: no step changes anything. Set the rate that you "
+            "train with, or leave the optimizer out to examine the gradients alone."
+        )

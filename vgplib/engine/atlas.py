@@ -3,7 +3,8 @@
 ``python -m vgplib.engine.atlas`` measures what is missing or out of date;
 ``python -m vgplib.engine.atlas NAME --force`` measures one anew. A stopped run goes on
 where it was, and a file appears only when it is whole. ``--scheduler tcp://HOST:PORT``
-measures on the workers of a Dask cluster.
+measures on the workers of a Dask cluster. ``--verify`` measures every setting again, and says what
+differs from the atlas by more than another processor's rounding explains.
 """
 
 from __future__ import annotations
@@ -153,6 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m vgplib.engine.atlas", description=__doc__)
     parser.add_argument("names", nargs="*", help="experiments to measure (default: all)")
     parser.add_argument("--force", action="store_true", help="measure even what is up to date")
+    parser.add_argument("--verify", action="store_true", help="compare, and write nothing")
     parser.add_argument("--memory", default="2GiB", help="the most to take (default: 2GiB)")
     parser.add_argument("--scheduler", help="a Dask scheduler, such as tcp://127.0.0.1:8786")
     given = parser.parse_args(arguments)
@@ -161,6 +163,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return 2
+    if given.verify:
+        return _verify(chosen)
     for exp in chosen:
         try:
             if not given.force:
@@ -178,6 +182,19 @@ def main(arguments: list[str] | None = None) -> int:
             return 130
         print(f"{exp.name}: wrote {path.name}, {path.stat().st_size / 1e6:.2f} MB")
     return 0
+
+
+def _verify(chosen: list[Experiment]) -> int:
+    """Compare whole atlases; 1 where a setting differs, 2 where there is nothing to compare."""
+    from vgplib.engine.verify import verify  # which looks into atlases, too
+
+    try:
+        return int(sum(verify(exp) for exp in chosen) > 0)
+    except (ValueError, AtlasError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

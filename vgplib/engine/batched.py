@@ -106,7 +106,8 @@ def measure_batch(
     runs = len(networks)
     if not runs:
         raise ValueError("networks must hold at least one network, not 0.")
-    factors = [loss_factor] * runs if isinstance(loss_factor, int | float) else loss_factor
+    alone = errors.plain_number(loss_factor)
+    factors = loss_factor if alone is None else [alone] * runs  # type: ignore[assignment]
     for name, given in (("x", x), ("target", target), ("loss_factor", factors)):
         if len(given) != runs:
             raise ValueError(

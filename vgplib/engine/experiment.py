@@ -127,6 +127,8 @@ class Experiment:
         seeds: How many runs make one curve; 1 only where nothing is drawn at random.
         version: Raise it when ``run`` changes its numbers: old atlases are then refused.
         batch: How many runs are measured as one computation; without it, one at a time.
+        shares: The variables that are shares of images or units: another processor may count one
+            or two of them otherwise.
     """
 
     name: str
@@ -139,6 +141,7 @@ class Experiment:
     seeds: int = 5
     version: int = 1
     batch: Batch | None = None
+    shares: tuple[str, ...] = ()
     _by_name: dict[str, Control] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

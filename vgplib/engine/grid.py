@@ -122,7 +122,7 @@ def _axis(exp: Experiment, name: str, values: Any) -> list[Any]:
     checked: dict[Any, int] = {}
     for place, value in enumerate(values, start=1):
         try:
-            plain = control.check(value.item() if isinstance(value, np.generic) else value)
+            plain = control.check(value)
         except ValueError as problem:
             raise ValueError(f"{problem} It is value {place} of {len(values)}.") from None
         if plain in checked:

@@ -102,6 +102,7 @@ EXPERIMENT = Experiment(
     ),
     start={"activation": "relu", "learning_rate": 0.03, "bias": 0.0},
     run=run,
+    shares=("dead", "accuracy"),
     view=view,
     caption=(
         "A unit is dead when its slope is 0 for all 1400 training digits. Three hidden layers 64 "

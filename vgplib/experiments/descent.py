@@ -134,6 +134,7 @@ EXPERIMENT = Experiment(
             _shape(settings), settings["activation"], samples=TRAIN, steps=STEPS
         ),
     ),
+    shares=("accuracy",),
     view=view,
     caption=(
         "Cross-entropy over the 1400 training digits; layers 32 wide, Xavier's weights, batches of "

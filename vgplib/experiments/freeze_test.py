@@ -167,6 +167,7 @@ EXPERIMENT = Experiment(
     ),
     start={"activation": "relu", "depth": 5, "steps": 300},
     run=run,
+    shares=("accuracy",),
     view=view,
     caption=(
         "Frozen layers keep their random weights; the other hidden layers and the output layer are "

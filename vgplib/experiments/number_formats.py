@@ -1,7 +1,9 @@
 """Where the error signal becomes exactly zero: the same network in three number formats.
 
 Protocol: 64 units a layer, Gaussian inputs, a batch of 8. Forward and backward pass are
-computed in the format itself; the dashed line is the same network in float64.
+computed in the format itself; the dashed line is the same network in float64. Processors with
+units for bfloat16 flush what is below its normal numbers to 0, and lose the signal some layers
+earlier: those units are left out, so that the numbers are the format's own on every machine.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import torch
 from vgplib.engine.batched import Network, nbytes
 from vgplib.engine.block import Shape
 from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
+from vgplib.engine.rounding import by_the_format
 from vgplib.experiments.batches import projected
 from vgplib.experiments.reading import SEEDS, back, back_axis, band, thin
 from vgplib.experiments.view import Axis, Readout, Series, Strip, View
@@ -36,7 +39,8 @@ def _signal(
     net = FeedForward(WIDTH, WIDTH, depth, activation, "pytorch", seed=seed).to(dtype)
     x = gaussian(BATCH, WIDTH, seed=1000 + seed).to(dtype)
     v = gaussian(1, WIDTH, seed=2000 + seed).to(dtype)
-    data = measure(net, lambda model: loss_scale * (model(x) * v).sum(dim=1).mean())
+    with by_the_format():
+        data = measure(net, lambda model: loss_scale * (model(x) * v).sum(dim=1).mean())
     return data["signal"].reset_coords(drop=True)
 
 
@@ -58,16 +62,17 @@ def run_many(settings: list[Settings], seeds: list[int]) -> xr.Dataset:
 
     networks = [Network(seed, "pytorch") for seed in seeds]
     factors = [s["loss_scale"] for s in settings]
-    signal, exact = (
-        projected(
-            _shape(settings[0], name),
-            settings[0]["activation"],
-            networks,
-            factors,
-            weight_gradients=False,
-        )["signal"]
-        for name in (settings[0]["number_format"], "float64")
-    )
+    with by_the_format():
+        signal, exact = (
+            projected(
+                _shape(settings[0], name),
+                settings[0]["activation"],
+                networks,
+                factors,
+                weight_gradients=False,
+            )["signal"]
+            for name in (settings[0]["number_format"], "float64")
+        )
     return xr.Dataset({"signal": signal, "exact": exact})
 
 
@@ -149,6 +154,7 @@ EXPERIMENT = Experiment(
     caption=(
         r"The error signal $\lVert\partial\text{loss}/\partial z_l\rVert$ of networks in "
         f"PyTorch's default initialisation, computed in the format itself. {SEEDS} Dashed: the "
-        "same networks in float64."
+        "same networks in float64. Some hardware cuts a format's smallest numbers to 0, and the "
+        "signal ends some layers earlier there."
     ),
 )

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from vgplib.engine.rounding import OtherRounding
 from vgplib.experiments import steps as training
 from vgplib.measures.layers import measure
 from vgplib.networks.feedforward import FeedForward
@@ -80,7 +81,6 @@ def _rate(patient: Patient, factor: float) -> Patient:
     return replace(patient, learning_rate=factor * patient.learning_rate)
 
 
-@functools.lru_cache(maxsize=256)  # the untreated course stands beside that of each treatment
 def course(patient: Patient, seed: int) -> dict[str, Any]:
     """Train, and watch.
 
@@ -94,6 +94,13 @@ def course(patient: Patient, seed: int) -> dict[str, Any]:
         (the relative change of each weight matrix in one step) and ``flat`` (of each hidden
         layer, the share of dead units for ReLU, of saturated entries for the others).
     """
+    return _course(patient, seed, OtherRounding.inside)
+
+
+@functools.lru_cache(maxsize=256)  # the untreated course stands beside that of each treatment
+def _course(patient: Patient, seed: int, rounding: int | None) -> dict[str, Any]:
+    """:func:`course`; ``rounding`` is what else its numbers depend on."""
+    del rounding
     x, y, x_test, y_test = training.data()
     if patient.shuffled:
         y = y[torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))]

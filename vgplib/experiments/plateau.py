@@ -134,14 +134,14 @@ EXPERIMENT = Experiment(
             },
         ),
         # A step as long as the slider: no values in between, for which PyTorch would take too long.
-        Slider("depth", "Hidden layers", (2, 3, 4, 5, 6, 8), 6, whole=True),
+        Slider("depth", "Hidden layers", (3, 4, 5, 6, 8), 5, whole=True),
     ),
     start={"task": "digits", "depth": 5},
     run=run,
     view=view,
     caption=(
         "Dashed: the loss of the best answer that ignores the image. Sigmoid layers 64 wide, "
-        "Xavier's weights, learning rate 0.1, momentum 0.9. Line: median of 5 seeds; band: their "
-        "range."
+        "Xavier's weights, learning rate 0.1, momentum 0.9. Line: the median of five seeds; band: "
+        "their range."
     ),
 )

@@ -89,6 +89,7 @@ EXPERIMENT = Experiment(
     ),
     start={"case": "A", "remedy": "nothing"},
     run=run,
+    shares=("accuracy",),
     view=view,
     caption=(
         "The ten runs of the experiment above, 150 steps from the same weights and batches. Lines: "

@@ -289,6 +289,7 @@ EXPERIMENT = Experiment(
         group=lambda settings: settings["case"],
         nbytes=lambda settings: 50_000_000,  # the images in float64, and one network on all of them
     ),
+    shares=("train_accuracy", "accuracy", "flat"),
     view=view,
     caption=(
         "Ten networks on the digits, 150 steps each, recorded before the first step and at the "

@@ -49,10 +49,12 @@ class InANotebook:
 
     def still(self) -> str:
         """The picture as HTML, with a word on where it comes alive."""
+        words = repr(self)
         return (
-            f'<figure class="vgp vgp-yours"><p><strong>This cell comes alive in a notebook.</strong> '
-            f"Here is what it drew last.</p>{figure_svg(self._figure, repr(self), unique('live'))}"
-            f"<figcaption>{html.escape(repr(self))}</figcaption></figure>"
+            '<figure class="vgp vgp-yours">'
+            "<p><strong>This cell comes alive in a notebook.</strong> This is what it drew.</p>"
+            f"{figure_svg(self._figure, words, unique('live'))}"
+            f"<figcaption>{html.escape(words)}</figcaption></figure>"
         )
 
 

@@ -10,7 +10,12 @@ Numbers = float | np.ndarray
 
 
 def number(
-    name: str, value: ArrayLike, *, least: float | None = None, above: float | None = None
+    name: str,
+    value: ArrayLike,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
 ) -> np.ndarray:
     """Return ``value`` as a float64 array of finite numbers, of its own shape.
 
@@ -19,6 +24,7 @@ def number(
         value: A number or an array of numbers.
         least: The smallest number allowed.
         above: A number that all must be larger than.
+        most: The largest number allowed.
 
     Raises:
         ValueError: ``value``, or the entry that the message shows, is not such a number.
@@ -31,6 +37,8 @@ def number(
         _refuse(name, f"at least {least:g}", array, array < least)
     if above is not None:
         _refuse(name, f"above {above:g}", array, array <= above)
+    if most is not None:
+        _refuse(name, f"at most {most:g}", array, array > most)
     return array.astype(np.float64)
 
 

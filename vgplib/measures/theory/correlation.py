@@ -11,12 +11,13 @@ from torch import Tensor
 
 from vgplib import errors
 from vgplib.measures.theory._arguments import Numbers, number, plain
-from vgplib.measures.theory._quadrature import Function, Phi, normal_nodes
+from vgplib.measures.theory._quadrature import Function, Phi, normal_mean, normal_nodes
 from vgplib.measures.theory.mean_field import (
     deviations,
     fixed_points,
     mean_square,
     mean_square_slope,
+    times,
     variances,
 )
 
@@ -98,10 +99,62 @@ def difference_profile(
     profile = []
     for _ in range(depth):
         profile.append(math.sqrt(squared / q))
-        x, y, shares = _pair_nodes(phi, q - squared / 4, squared / 4)
-        squared = weight * (shares * (phi(x + y) - phi(x - y)) ** 2).sum().item()
+        u1, u2, shares = _pairs(phi, q - squared / 4, squared / 4)
+        squared = weight * (shares * (phi(u1) - phi(u2)) ** 2).sum().item()
         q = weight * mean_square(phi, q).item() + bias
     return profile
+
+
+def correlation_map(
+    activation: str | Function,
+    correlation: ArrayLike,
+    weight_variance: ArrayLike = 1.0,
+    bias_variance: ArrayLike = 0.0,
+) -> Numbers:
+    """The correlation that two inputs of this correlation have one layer later, at q*.
+
+    ``c -> (weight_variance * E[phi(u1) phi(u2)] + bias_variance) / q*``, u1 and u2 ~ N(0, q*) of
+    correlation c (Poole et al. 2016). It maps 1 to 1, and its slope there is chi_1 (Schoenholz et
+    al. 2017): below 1, inputs that are almost alike become more so from layer to layer; above 1,
+    less. For ReLU with weight variance 2 it is ``(sqrt(1 - c^2) + c (pi - arccos c)) / pi`` (Cho &
+    Saul 2009). Where q* is 0 or infinite, the limit.
+
+    Args:
+        activation: As for :func:`fixed_point`.
+        correlation: From -1 to 1; a number or an array.
+        weight_variance: As for :func:`fixed_point`.
+        bias_variance: As for :func:`fixed_point`.
+
+    Returns:
+        A float for numbers, an array for arrays, of their common shape; NaN where q* is 0 because
+        nothing passes on.
+
+    Raises:
+        ValueError: As :func:`fixed_point`, or a correlation is not a number from -1 to 1.
+    """
+    c = number("correlation", correlation, least=-1, most=1)
+    weight, bias, shape = variances(weight_variance, bias_variance)
+    phi = Phi(activation)
+    q = fixed_points(phi, weight, bias)
+    rows = np.broadcast_arrays(c, *(v.reshape(shape) for v in (weight, bias, q)))
+    mapped = [_mapped(phi, *row) for row in zip(*(v.ravel() for v in rows), strict=True)]
+    return plain(np.reshape(mapped, rows[0].shape))
+
+
+def _mapped(phi: Phi, c: float, weight: float, bias: float, q: float) -> float:
+    """One correlation, one layer later."""
+    if c == 1:
+        return 1.0
+    bias = 0.0 if math.isinf(q) else bias  # it counts for nothing there
+    variance = (deviations(q) ** 2).item()
+    if c == -1:
+        both = torch.cat([phi.breaks, -phi.breaks])
+        mean = normal_mean(lambda u: phi(u) * phi(-u), deviations(q), both).item()
+    else:
+        u1, u2, shares = _pairs(phi, *_independent(variance, c))
+        mean = (shares * phi(u1) * phi(u2)).sum().item()
+    whole = weight * mean_square(phi, q).item() + bias
+    return (weight * mean + bias) / whole if whole else math.nan
 
 
 def correlations(
@@ -109,7 +162,7 @@ def correlations(
 ) -> tuple[np.ndarray, np.ndarray]:
     """c* and the slope of the correlation map there, for flat arrays of variances and their q*."""
     c = np.ones(len(q))
-    slope = weight * mean_square_slope(phi, q)
+    slope = times(weight, mean_square_slope(phi, q))
     # Where q grows without end phi has become two straight lines, and biases count for nothing:
     # the correlation then approaches 1, with slope 1.
     slope[np.isinf(q)] = 1.0
@@ -160,16 +213,21 @@ def _close_in(phi: Phi, weight: float, bias: float, q: float, start: float) -> t
 
 def _pair_means(phi: Phi, q: float, c: float) -> tuple[float, float]:
     """E[phi(u1) phi(u2)] and E[phi'(u1) phi'(u2)]; u1, u2 ~ N(0, q) of correlation c."""
-    x, y, shares = _pair_nodes(phi, q * (1 + c) / 2, q * (1 - c) / 2)
-    values = (shares * phi(x + y) * phi(x - y)).sum().item()
-    return values, (shares * phi.slope(x + y) * phi.slope(x - y)).sum().item()
+    u1, u2, shares = _pairs(phi, *_independent(q, c))
+    values = (shares * phi(u1) * phi(u2)).sum().item()
+    return values, (shares * phi.slope(u1) * phi.slope(u2)).sum().item()
 
 
-def _pair_nodes(phi: Phi, sums: float, differences: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Nodes x and y and their shares, for means over ``u1, u2 = x + y, x - y``.
+def _independent(q: float, c: float) -> tuple[float, float]:
+    """The variances of x and y, where u1, u2 = x + y, x - y are N(0, q) of correlation c."""
+    return q * (1 + c) / 2, q * (1 - c) / 2
 
-    x and y are independent, of variances ``sums`` = q (1 + c) / 2 and ``differences`` =
-    q (1 - c) / 2. Given y it is known where the kinks lie.
+
+def _pairs(phi: Phi, sums: float, differences: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Nodes u1 and u2 and their weights, for means over ``u1, u2 = x + y, x - y``.
+
+    For functions that are as good with u1 and u2 exchanged. x and y are independent, of variances
+    ``sums`` and ``differences``, both above 0. Given y it is known where the kinks lie.
     """
     deviation = torch.tensor([math.sqrt(differences)], dtype=torch.float64)
     crossings = (phi.breaks[:, None] - phi.breaks).flatten() / 2
@@ -177,7 +235,8 @@ def _pair_nodes(phi: Phi, sums: float, differences: float) -> tuple[Tensor, Tens
     y, weights = deviation * nodes[nodes > 0][:, None], 2 * weights[nodes > 0]
     deviation = torch.full((len(y),), math.sqrt(sums), dtype=torch.float64)
     nodes, shares = normal_nodes(deviation, torch.cat([phi.breaks - y, phi.breaks + y], dim=1))
-    return deviation[:, None] * nodes, y, weights[:, None] * shares
+    x = deviation[:, None] * nodes
+    return x + y, x - y, weights[:, None] * shares
 
 
 def _hermite_squares(phi: Phi, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

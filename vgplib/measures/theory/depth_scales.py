@@ -13,6 +13,7 @@ from vgplib.measures.theory.mean_field import (
     deviations,
     fixed_points,
     mean_square_slope,
+    times,
     variances,
 )
 
@@ -67,9 +68,9 @@ def depth_scale(
     phi = Phi(activation)
     q = fixed_points(phi, weight, bias)
     if kind == "variance":
-        slope = np.abs(weight * _stretch(phi, q))
+        slope = np.abs(times(weight, _stretch(phi, q)))
     elif kind == "gradient":
-        slope = weight * mean_square_slope(phi, q)
+        slope = times(weight, mean_square_slope(phi, q))
     else:
         _, slope = correlations(phi, weight, bias, q)
     with np.errstate(divide="ignore"):

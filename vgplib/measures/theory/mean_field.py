@@ -11,6 +11,7 @@ Sources: Poole et al. 2016 (q and its fixed point), Schoenholz et al. 2017 (chi)
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,11 +21,15 @@ from vgplib.measures.theory._arguments import Numbers, number, plain
 from vgplib.measures.theory._quadrature import Function, Phi, normal_mean
 from vgplib.measures.theory._roots import find_roots
 
-# Below the first and above the second, q counts as 0 and as infinite: the fixed point is then
-# approached forever, and chi is its limit there.
-_Q_ZERO, _Q_INFINITE = 1e-12, 1e12
-# Steps of q, upwards, by which fixed points are looked for.
-_LADDER = 1.1 ** np.arange(math.ceil(math.log(_Q_INFINITE) / math.log(1.1)) + 1)
+# Below 1e-306 and above 1e306, q counts as 0 and as infinite: floats end, and with them its square.
+# Steps of q, upwards, by which fixed points are looked for: small ones where activations bend.
+_LADDER = np.concatenate([1.1 ** np.arange(290), 10.0 ** np.arange(12, 307)])
+# Where q* is 0 or infinite, chi is its limit: its value at these standard deviations.
+_NEAR_0, _NEAR_INFINITY = 1e-12, 1e12
+# Rows of variances to have in memory at a time.
+_ROWS = 256
+# Relative to q, what is smaller than this is rounding.
+_ROUNDING = 1e-13
 
 
 def fixed_point(
@@ -42,8 +47,9 @@ def fixed_point(
         bias_variance: Variance of a bias; a number or an array.
 
     Returns:
-        q*; 0 where the variance dies out and ``inf`` where it grows without end. Where every q is
-        a solution (ReLU with weight variance 2, linear with 1) it is the 1 it starts from. A float
+        q*; 0 where the variance dies out (below 1e-306) and ``inf`` where it grows without end
+        (above 1e306). Where every q is a solution (ReLU with weight variance 2, linear with 1) it
+        is the 1 it starts from; a change by less than 1e-13 of itself in a layer is none. A float
         for numbers, an array for arrays, of their common shape.
 
     Raises:
@@ -76,7 +82,7 @@ def chi(
     weight, bias, shape = variances(weight_variance, bias_variance)
     phi = Phi(activation)
     q = fixed_points(phi, weight, bias)
-    return plain((weight * mean_square_slope(phi, q)).reshape(shape))
+    return plain(times(weight, mean_square_slope(phi, q)).reshape(shape))
 
 
 def signal_factor(
@@ -102,7 +108,9 @@ def critical_line(activation: str | Function, bias_variance: ArrayLike) -> Numbe
     """The weight variance at which chi is 1: signals neither vanish nor explode.
 
     Between ordered and chaotic networks (Poole et al. 2016, Schoenholz et al. 2017). Chi is
-    taken to grow with the weight variance, as it does for tanh, sigmoid and ReLU.
+    taken to grow with the weight variance, as it does for tanh, sigmoid and ReLU. For GELU, SiLU
+    and Mish with small biases there is no such line: q* leaps, from small to infinite, and chi
+    leaps over 1 with it.
 
     Args:
         activation: As for :func:`fixed_point`.
@@ -113,13 +121,13 @@ def critical_line(activation: str | Function, bias_variance: ArrayLike) -> Numbe
 
     Raises:
         ValueError: The activation is unknown, a bias variance is not a finite number >= 0, or
-            chi does not cross 1 between weight variances of 1e-6 and 1e6.
+            chi does not cross 1 between weight variances of 1e-6 and 1e6, or leaps over it.
     """
     bias = number("bias_variance", bias_variance, least=0)
     phi, flat = Phi(activation), bias.ravel()
 
     def excess(weight: np.ndarray, which: np.ndarray) -> np.ndarray:
-        return weight * mean_square_slope(phi, fixed_points(phi, weight, flat[which])) - 1
+        return times(weight, mean_square_slope(phi, fixed_points(phi, weight, flat[which]))) - 1
 
     low, high, every = np.full(flat.size, 1e-6), np.full(flat.size, 1e6), np.arange(flat.size)
     outside = ~((excess(low, every) < 0) & (excess(high, every) > 0))
@@ -128,7 +136,15 @@ def critical_line(activation: str | Function, bias_variance: ArrayLike) -> Numbe
             f"chi does not cross 1 between weight variances {low[0]:g} and {high[0]:g} "
             f"at bias variance {flat[outside][0].item()!r}."
         )
-    return plain(find_roots(excess, low, high).reshape(bias.shape))
+    line = find_roots(excess, low, high)
+    leaps = np.abs(excess(line, every)) > 1e-6
+    if leaps.any():
+        raise ValueError(
+            f"chi leaps over 1 at weight variance {line[leaps][0]:.4g} and bias variance "
+            f"{flat[leaps][0].item()!r}, where the variance of the pre-activations leaps: it is "
+            "1 nowhere."
+        )
+    return plain(line.reshape(bias.shape))
 
 
 def signal_profile(
@@ -213,7 +229,7 @@ def fixed_points(phi: Phi, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     start = (weight * mean_square(phi, 1.0) + bias) - 1
     q = np.ones(len(weight))
     # Layer after layer, q moves one way until it meets a solution: walk that way, then close in.
-    for away, moving in [(1, start >= 1e-13), (-1, start <= -1e-13)]:
+    for away, moving in [(1, start >= _ROUNDING), (-1, start <= -_ROUNDING)]:
         q[moving] = _walk(phi, weight[moving], bias[moving], away)
     return q
 
@@ -222,26 +238,43 @@ def _walk(phi: Phi, weight: np.ndarray, bias: np.ndarray, away: int) -> np.ndarr
     """The first fixed point above 1 (``away`` = 1) or below (-1); inf or 0 where there is none."""
     if not len(weight):
         return weight
-
-    def growth(q: np.ndarray, which: np.ndarray) -> np.ndarray:
-        """Relative change of q over one layer."""
-        return (weight[which] * mean_square(phi, q) + bias[which]) / q - 1
-
-    steps = _LADDER**away
-    squares = mean_square(phi, steps)
+    steps, squares = _ladder(phi, away)
     # The last step before, and the first step after the fixed point; 0 where there is none. What
-    # is below 1e-13 is rounding: softplus at weight variance 2 grows ever more slowly.
+    # is below rounding counts for neither: softplus at weight variance 2 grows ever more slowly.
     before, after = np.zeros(len(weight), dtype=int), np.zeros(len(weight), dtype=int)
-    for i in range(1, len(steps)):
-        ahead = ((weight * squares[i] + bias) / steps[i] - 1) * away
-        before[(after == 0) & (ahead > 1e-13)] = i
-        after[(after == 0) & (ahead < -1e-13)] = i
+    for rows in np.array_split(np.arange(len(weight)), len(weight) // _ROWS + 1):
+        ahead = _growth(weight[rows, None], squares, bias[rows, None], steps) * away
+        behind = ahead < -_ROUNDING
+        after[rows] = np.where(behind.any(axis=1), behind.argmax(axis=1), 0)
+        on = (ahead > _ROUNDING) & (np.arange(len(steps)) < after[rows, None])
+        before[rows] = np.where(on.any(axis=1), len(steps) - 1 - on[:, ::-1].argmax(axis=1), 0)
     q = np.full(len(weight), math.inf if away > 0 else 0.0)
     (found,) = after.nonzero()
     q[found] = find_roots(
-        lambda x, which: growth(x, found[which]), steps[before[found]], steps[after[found]]
+        lambda x, which: _growth(weight[found[which]], mean_square(phi, x), bias[found[which]], x),
+        steps[before[found]],
+        steps[after[found]],
     )
     return q
+
+
+def _growth(weight: np.ndarray, square: np.ndarray, bias: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Relative change of q over one layer; ``square`` is E[phi^2] there."""
+    with np.errstate(over="ignore"):
+        return (times(weight, square) + bias) / q - 1
+
+
+@lru_cache(maxsize=32)
+def _ladder(phi: Phi, away: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values of q from 1 upwards (``away`` = 1) or downwards (-1), and E[phi^2] at each."""
+    steps = _LADDER ** float(away)
+    return steps, mean_square(phi, steps)
+
+
+def times(weight: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Their product: 0 where the weight is, whatever the mean, and else infinite beyond floats."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(weight == 0, 0.0, weight * mean)
 
 
 def mean_square(phi: Phi, q: ArrayLike) -> np.ndarray:
@@ -259,4 +292,6 @@ def deviations(q: ArrayLike) -> np.ndarray:
 
     The limit there: ReLU has no slope at 0 itself, but one on either side.
     """
-    return np.sqrt(np.clip(q, _Q_ZERO**2, _Q_INFINITE**2))
+    deviation = np.sqrt(q)
+    deviation = np.where(deviation == 0, _NEAR_0, deviation)
+    return np.where(np.isinf(deviation), _NEAR_INFINITY, deviation)
