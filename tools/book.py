@@ -7,6 +7,7 @@ import functools
 import re
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,9 +22,10 @@ NEXT = BUILD / "next"
 STAMP = BUILD / "book-stamp"
 LOG = BUILD / "book.log"
 INPUTS = (
-    *("_config.yml", "_toc.yml", "intro.md", "references.bib", "requirements.txt"),
+    *("_config.yml", "_toc.yml", "intro.md", "pyproject.toml", "setup.py", "requirements.txt"),
     *("chapters", "quizzes", "appendix", "vgplib"),
 )
+PACKAGE = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "quizzes", "vgplib")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -77,11 +79,31 @@ def build() -> Path:
         raise Failure(
             "\n".join([*(told or [line]), f"The book has problems, see above; all of it: {LOG}"])
         )
+    show("packing vgplib")
+    _pack(NEXT / "_build" / "html" / "dist")
+    show(None)
     shutil.rmtree(PAGES, ignore_errors=True)
     (NEXT / "_build" / "html").rename(PAGES)
     shutil.rmtree(NEXT)
     STAMP.write_text(wanted)
     return PAGES
+
+
+def _pack(folder: Path) -> None:
+    """Put a wheel of vgplib into a folder, for ``pip install`` of a chapter that runs elsewhere."""
+    with tempfile.TemporaryDirectory() as place:  # setuptools leaves its own folders behind
+        for name in PACKAGE:
+            source, copy = ROOT / name, Path(place, name)
+            if source.is_dir():
+                unwanted = shutil.ignore_patterns("__pycache__", "node_modules")
+                shutil.copytree(source, copy, ignore=unwanted)
+            else:
+                shutil.copy(source, copy)
+        command = [environment.python(), "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+        command += ["--disable-pip-version-check", "--wheel-dir", str(folder), place]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise Failure(f"vgplib cannot be packed:\n{result.stdout}{result.stderr}")
 
 
 class _Handler(SimpleHTTPRequestHandler):

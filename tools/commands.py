@@ -41,10 +41,9 @@ def test() -> None:
         SET_UP,
         ("Looking for a browser", browser.ensure),
         ("Checking style", _style),
-        ("Checking that the notebooks hold text alone", lambda: _notebooks("--check")),
         ("Checking that the bundle is what its sources make", _check_bundle),
-        BUILD,
-        ("Running the tests", _tests),
+        # The first test that needs the book builds it, while the other process runs other tests.
+        ("Building the book and running the tests", _tests),
     )
 
 
@@ -73,8 +72,8 @@ def bench() -> None:
 
 
 def notebooks() -> None:
-    """Run the committed notebooks again and keep their text outputs."""
-    _steps(SET_UP, ("Running the notebooks", _notebooks))
+    """Make the notebooks of their sources: run each, and write it with its text outputs."""
+    _steps(SET_UP, ("Making the notebooks", lambda: _python("tools/notebooks.py")))
 
 
 def frontend() -> None:
@@ -132,10 +131,6 @@ def _tests() -> None:
 def _style() -> None:
     _python("-m", "ruff", "format", "--check", "--quiet", ".")
     _python("-m", "ruff", "check", "--quiet", ".")
-
-
-def _notebooks(*arguments: str) -> None:
-    _python("tools/notebooks.py", *arguments)
 
 
 def _bundle() -> None:

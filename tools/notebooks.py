@@ -1,6 +1,7 @@
-"""The committed notebooks: run top to bottom, with text outputs and nothing larger.
+"""The lessons' notebooks, made of their sources: ``python tools/notebooks.py [NAME ...]``.
 
-``python tools/notebooks.py`` runs them again and keeps their text; ``--check`` only looks.
+Each source is run once, and written as a notebook with its text outputs. With ``--check``, nothing
+is written: the exit status is 1 where a committed notebook is not what its source makes.
 """
 
 from __future__ import annotations
@@ -9,36 +10,38 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbclient import NotebookClient
-
 ROOT = Path(__file__).resolve().parent.parent
-KEPT = ("text/plain", "text/markdown")
+if __name__ == "__main__":  # in place of tools/, so that `tools` and `vgplib` are found
+    sys.path[0] = str(ROOT)
+
+import nbformat  # noqa: E402
+
+from tools import address, sources  # noqa: E402
+from tools.environment import Failure  # noqa: E402
 
 
-def paths() -> list[Path]:
-    """Every notebook of the book, in reading order."""
-    return sorted(
-        path
-        for path in (ROOT / "chapters").rglob("*.ipynb")
-        if ".ipynb_checkpoints" not in path.parts
-    )
+def how_to_get() -> str:
+    """What a notebook says where vgplib is missing, with the course's address if there is one."""
+    wheel = address.wheel()
+    way = f"`%pip install {wheel}` brings it" if wheel else "`make lab` in its folder sets it up"
+    return f"This notebook needs vgplib, the course's package: {way}."
 
 
-def text_only(notebook: Any) -> None:
-    """Strip a notebook, in place, of everything but its text."""
-    for cell in notebook.cells:
-        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
-        for output in cell.get("outputs", []):
-            output.get("metadata", {}).clear()
-            if "data" in output:
-                output.data = {k: v for k, v in output.data.items() if k in KEPT}
-        if "outputs" in cell:
-            cell.outputs = [o for o in cell.outputs if o.get("name") == "stdout" or o.get("data")]
-    notebook.metadata = {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
+def paths(*names: str) -> list[Path]:
+    """The sources of the lessons, in the order of their names.
+
+    Raises:
+        Failure: There is no source of a name; the message lists the ones there are.
+    """
+    found = {
+        path.stem: path
+        for folder in (ROOT, ROOT / "chapters", ROOT / "appendix")
+        for path in sorted(folder.rglob("*.md") if folder != ROOT else folder.glob("intro.md"))
+        if path.read_text(encoding="utf-8").startswith("---\njupytext:")
     }
+    if unknown := [name for name in names if name not in found]:
+        raise Failure(f"There is no source {unknown[0]!r}; there are: {', '.join(found)}.")
+    return [found[name] for name in names or found]
 
 
 def problems(notebook: Any) -> list[str]:
@@ -54,36 +57,28 @@ def problems(notebook: Any) -> list[str]:
         for output in cell.outputs:
             if output.output_type == "error":
                 found.append(f"code cell {number} ended in {output.ename}.")
-            extra = sorted(set(output.get("data", {})) - set(KEPT))
+            extra = sorted(set(output.get("data", {})) - set(sources.KEPT))
             found += [f"code cell {number} holds {kind}." for kind in extra]
     return found
 
 
-def execute(path: Path) -> Any:
-    """Run a notebook where it lies; returns it with all its outputs."""
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": path.parent}}).execute()
-    return notebook
-
-
-def run(path: Path) -> None:
-    """Run a notebook again and write it back with its text outputs."""
-    notebook = execute(path)
-    text_only(notebook)
-    nbformat.write(notebook, path)
-
-
 def main(arguments: list[str]) -> int:
-    """Run or check all notebooks; the exit status is 1 if a check found something."""
+    """Make or check notebooks; returns the exit status."""
     bad = 0
-    for path in paths():
-        name = path.relative_to(ROOT).as_posix()
-        if "--check" not in arguments:
-            print(f"    {name}", flush=True)
-            run(path)
-        for problem in problems(nbformat.read(path, as_version=4)):
-            print(f"    {name}: {problem}")
-            bad = 1
+    try:
+        for path in paths(*(a for a in arguments if not a.startswith("-"))):
+            print(f"    {path.relative_to(ROOT).as_posix()}", flush=True)
+            made, target = sources.make(path, how_to_get()), path.with_suffix(".ipynb")
+            if "--check" not in arguments:
+                nbformat.write(made, target)
+                continue
+            committed = nbformat.read(target, as_version=4)
+            for problem in [*problems(committed), *sources.drift(made, committed)]:
+                print(f"    {target.relative_to(ROOT).as_posix()}: {problem}")
+                bad = 1
+    except (Failure, OSError) as problem:
+        print(problem)
+        return 1
     if bad:
         print("Run `python tools/course.py notebooks`, then look at what changed.")
     return bad

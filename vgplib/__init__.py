@@ -5,13 +5,8 @@ A lesson needs one import, ``import vgplib as vgp``, and these names:
 ====================  ==============================================================
 ``vgp.bench``         an experiment with controls, chart and verdict
 ``vgp.quiz``          the questions of a chapter
-``vgp.claim``         a sentence that people repeat, with its measured verdict
-``vgp.measured``      a paragraph whose numbers come from the cell it stands in
-``vgp.objectives``    what a reader can do after a chapter
-``vgp.analogy``       a comparison, with where it breaks
-``vgp.meta``          the time and the counts under a chapter's title
+``vgp.check``         whether an exercise is solved, and if not, what went wrong
 ``vgp.picture``       a matplotlib figure in the page's colours
-``vgp.short``         a chapter in under 150 words
 ``vgp.in_a_notebook`` a live widget, with the picture that a static page shows
 ``vgp.run``           an experiment, measured now by PyTorch, as ``xarray.Dataset``
 ``vgp.sweep``         an experiment over a grid of settings and seeds, in chunks
@@ -40,14 +35,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "bench": "vgplib.lesson.bench",
     "quiz": "vgplib.lesson.quiz",
-    "claim": "vgplib.lesson.boxes",
-    "measured": "vgplib.lesson.boxes",
-    "objectives": "vgplib.lesson.boxes",
-    "analogy": "vgplib.lesson.boxes",
-    "picture": "vgplib.lesson.boxes",
-    "short": "vgplib.lesson.boxes",
-    "meta": "vgplib.lesson.boxes",
-    "in_a_notebook": "vgplib.lesson.boxes",
+    "check": "vgplib.lesson.exercise",
+    "picture": "vgplib.lesson.figure",
+    "in_a_notebook": "vgplib.lesson.figure",
     "run": "vgplib.experiments",
     "sweep": "vgplib.experiments",
     "readouts": "vgplib.experiments",

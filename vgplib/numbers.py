@@ -36,6 +36,31 @@ def short(value: float) -> str:
     return figures(value, 1).removeprefix("1\u00a0×\u00a0")
 
 
+def count(number: float, things: str) -> str:
+    """How many of what: ``"1 hop"``, ``"10 hops"``; ``things`` is the plural, with an s."""
+    return f"{short(number)} {things[:-1] if number == 1 else things}"
+
+
+def percent(share: float) -> str:
+    """A share in whole percent: ``"96 %"``."""
+    return f"{100 * share:.0f}\u00a0%" if math.isfinite(share) else "–"
+
+
+def apart(first: float, second: float, most: int = 5) -> tuple[str, str]:
+    """Two numbers with as many digits as tell them apart: ``("1.42", "1.38")``.
+
+    Args:
+        first: Any float.
+        second: Another.
+        most: Significant digits at most; what is equal up to there is written alike.
+    """
+    for digits in range(2, most + 1):
+        texts = figures(first, digits), figures(second, digits)
+        if texts[0] != texts[1]:
+            return texts
+    return figures(first), figures(second)
+
+
 def number(value: float, digits: int = 3) -> float | int | str:
     """A float as JSON can hold it: a few significant digits; ``"nan"``, ``"inf"``, ``"-inf"``."""
     value = float(value)

@@ -72,7 +72,7 @@ def test_the_repository_has_the_files_that_a_visitor_looks_for():
     expected = {
         *("README.md", "LICENSE", "LICENSE-TEXT.md", "CONTRIBUTING.md", "CHANGELOG.md"),
         *("CITATION.cff", "Makefile", "pyproject.toml", "requirements.txt", ".gitignore"),
-        *("_config.yml", "_toc.yml", "intro.md", "references.bib"),
+        *("_config.yml", "_toc.yml", "intro.md"),
         *("appendix", "benchmarks", "chapters", "quizzes", "tests", "tools", "vgplib"),
     }
     assert expected <= {path.name for path in ROOT.iterdir()}

@@ -107,6 +107,19 @@ def test_links_within_the_book_lead_somewhere(book):
     assert dead == []
 
 
+def test_every_page_is_in_the_list_and_leads_to_its_neighbours(book):
+    for place, page in enumerate(LESSONS):
+        soup = BeautifulSoup((book / page).read_text("utf-8"), "html.parser")
+
+        def led(links, here=page):
+            return [urlsplit(urljoin(f"//book/{here}", a["href"])).path[1:] for a in links]
+
+        assert set(LESSONS[1:]) - {page} <= set(led(soup.select("nav.bd-links a[href]"))), page
+        for way, neighbour in (("left-prev", place - 1), ("right-next", place + 1)):
+            there = [LESSONS[neighbour]] if neighbour in range(len(LESSONS)) else []
+            assert led(soup.select(f".prev-next-area a.{way}")) == there, (page, way)
+
+
 @pytest.mark.parametrize("page", LESSONS)
 def test_a_first_visit_is_light(browser, site, book, page):
     sizes = weight.weigh(browser, site, book, page)
@@ -114,21 +127,31 @@ def test_a_first_visit_is_light(browser, site, book, page):
     assert sum(sizes.values()) <= weight.WHOLE, sizes
 
 
-def test_search_finds_a_page(browser, site):
+def test_search_finds_a_page(browser, address):
     tab = browser.new_page()
-    tab.goto(f"{site}/{LESSONS[0]}")
+    wrong = []
+    tab.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    tab.goto(f"{address}/{LESSONS[0]}")
     tab.keyboard.press("Control+k")
     tab.keyboard.type("gradients")
     tab.keyboard.press("Enter")
-    tab.locator("#search-results li a").first.wait_for()
+    tab.get_by_text("Search finished").wait_for()
+    assert tab.locator("#search-results li a").count() > 0
     tab.close()
+    assert wrong == []
 
 
 def test_the_theme_button_changes_the_theme(browser, site):
     tab = browser.new_page(color_scheme="light")
     tab.goto(f"{site}/{LESSONS[0]}")
-    tab.get_by_role("button", name="Color mode").click()
+    button = tab.get_by_role("button", name="Color mode")
+    button.focus()
+    tab.keyboard.press("Enter")
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert (
+        button.evaluate("(e) => e.matches(':focus-visible') && getComputedStyle(e).outlineStyle")
+        == "solid"
+    )
     tab.reload()
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
     tab.close()

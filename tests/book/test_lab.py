@@ -1,16 +1,11 @@
 """The bench in a real JupyterLab: the same widget, and settings that only PyTorch can answer."""
 
-import json
-import os
 import re
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import nbformat
 import pytest
+from lab import jupyterlab
 from playwright.sync_api import Browser, Locator, Page, expect
 
 CELLS = [
@@ -32,42 +27,15 @@ CELLS = [
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a JupyterLab with one notebook, on this machine alone."""
+    """The address of a JupyterLab with one notebook."""
     home = tmp_path_factory.mktemp("lab")
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(source) for source in CELLS],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
     )
     nbformat.write(notebook, home / "live.ipynb")
-    runtime = home / "runtime"
-    settings = {
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(runtime),
-        "IPYTHONDIR": str(home / "ipython"),
-        # The kernel's code can import what this process can.
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", "--port=0"]
-    command += ["--IdentityProvider.token=", f"--ServerApp.root_dir={home}", "--allow-root"]
-    with (
-        (home / "log.txt").open("w") as log,
-        subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log) as process,
-    ):
-        try:
-            yield _address(process, runtime, home / "log.txt")
-        finally:
-            process.terminate()
-
-
-def _address(process: subprocess.Popen, runtime: Path, log: Path) -> str:
-    for _ in range(600):
-        for file in runtime.glob("jpserver-*.json"):
-            return json.loads(file.read_text())["url"].rstrip("/")
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+    with jupyterlab(home) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 import vgplib as vgp
 from vgplib.engine.atlas import at
-from vgplib.experiments import freeze_test, patients, update_ratio, what_ails_it
+from vgplib.experiments import freeze_test, patients, plateau, update_ratio, what_ails_it
 from vgplib.experiments import steps as training
 from vgplib.networks import FeedForward, digits
 
@@ -171,3 +171,31 @@ def test_clipping_limits_the_first_step_and_leaves_the_ratio_of_layers_alone():
         np.array(clipped) / clipped[0], np.array(whole) / whole[0], rtol=1e-6
     )
     assert clipped[0] < 1e-3 * whole[0]
+
+
+@pytest.mark.parametrize("task", ["digits", "half_zeros", "ink"])
+def test_the_plateau_lies_at_the_loss_of_the_best_answer_that_ignores_the_image(task):
+    x, y = plateau.examples(task)
+    regression = y.is_floating_point()
+    loss = F.mse_loss if regression else F.cross_entropy
+    blind = torch.zeros(1, 1 if regression else 10, dtype=torch.float64, requires_grad=True)
+    rule = torch.optim.LBFGS([blind], max_iter=100, tolerance_grad=1e-12, tolerance_change=0)
+
+    def closure():
+        rule.zero_grad()
+        value = loss(blind.expand(len(y), -1), y)
+        value.backward()
+        return value
+
+    rule.step(closure)
+    assert closure().item() == pytest.approx(plateau.height(task), rel=1e-6)
+    # Eight layers of sigmoid end there: above by at most what a batch of 64 pulls them about.
+    end = vgp.readouts("plateau", task=task, depth=8)[0].value
+    assert 0.99 < end / plateau.height(task) < 1.15
+
+
+@pytest.mark.parametrize("task", ["digits", "half_zeros", "ink"])
+def test_each_layer_more_makes_the_plateau_longer(task):
+    waits = [vgp.readouts("plateau", task=task, depth=d)[1].value for d in (3, 4, 5, 6, 8)]
+    assert waits == sorted(waits)
+    assert np.isinf(waits[-1]) and waits[0] <= 120

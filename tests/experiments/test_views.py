@@ -32,6 +32,55 @@ def test_every_setting_of_the_grid_can_be_drawn(name):
 
 
 @pytest.mark.parametrize("name", sorted(EXPERIMENTS))
+def test_the_axes_belong_to_the_bench_and_not_to_the_setting(name):
+    """A move changes the line, never the axes under it; most settings lie within them."""
+    exp = EXPERIMENTS[name]
+    axes, inside = {}, []
+    for settings in exp.grid():
+        frame = look(exp, settings).to_json()
+        drawn = json.dumps([frame["x"], frame["y"], "strip" in frame and frame["strip"]["slots"]])
+        axes.setdefault(settings.get("evidence"), set()).add(drawn)
+        low, high = frame["y"]["domain"]
+        measured = [s for s in frame["series"] if s["role"] != "theory"]
+        values = [float(v) for s in measured for v in s["y"]]
+        on = [v for v in values if low <= v <= high or (v == 0 and "floor" in frame["y"])]
+        inside.append(len(on) >= 0.8 * len(values))
+        left, right = frame["x"]["domain"]
+        assert all(left <= x <= right for s in frame["series"] for x in s["x"])
+    assert all(len(seen) == 1 for seen in axes.values())
+    assert np.mean(inside) > 0.8
+
+
+@pytest.mark.parametrize("name", sorted(EXPERIMENTS))
+def test_a_strip_has_a_cell_for_each_place_and_counts_them(name):
+    exp = EXPERIMENTS[name]
+    for settings in exp.grid():
+        strip = look(exp, settings).to_json().get("strip")
+        if strip is None:
+            continue
+        counted, _, places, *_ = strip["count"].split()
+        assert int(places) == len(strip["cells"]) <= strip["slots"]
+        assert all(0 <= float(v) <= 40 for v in strip["cells"])
+        heard = sum(v >= 0.01 for v in strip["cells"])  # cells are rounded to a hundredth
+        assert abs(heard - int(counted)) <= 1 + sum(v == 0.01 for v in strip["cells"])
+
+
+def test_numbers_in_words_agree_with_each_other():
+    """What is shown beside each other is rounded once, and one is not many."""
+    for settings in EXPERIMENTS["freeze-test"].grid():
+        whole, one, verdict = vgp.readouts("freeze-test", **settings)
+        if verdict.text.startswith("Layer 1 is worth"):
+            points = int(verdict.text.split()[4])
+            assert points == int(whole.text.split()[0]) - int(one.text.split()[0])
+            assert verdict.text.endswith(" point" if points == 1 else " points")
+    for settings in EXPERIMENTS["backprop-by-hand"].grid():
+        loss, _, verdict = vgp.readouts("backprop-by-hand", **settings)
+        assert verdict.text.split()[-1] != loss.text
+    assert vgp.readouts("chain", hops=1)[1].label == "Left after 1 hop"
+    assert EXPERIMENTS["chain"].control("hops").show(1) == "1 hop"
+
+
+@pytest.mark.parametrize("name", sorted(EXPERIMENTS))
 def test_every_control_changes_what_the_reader_sees(name):
     exp = EXPERIMENTS[name]
     start = exp.check({})
@@ -71,7 +120,10 @@ def test_the_readouts_are_those_of_the_bench():
         (0.0, "Vanished: exactly 0"),
         (1e-9, "Vanished"),
         (0.01, "Fading"),
-        (1.0, "Healthy"),
+        (0.049, "Fading"),
+        (0.051, "Level"),
+        (1.0, "Level"),
+        (19.0, "Level"),
         (100.0, "Growing"),
         (1e9, "Exploded"),
         (math.inf, "Not finite"),

@@ -18,7 +18,7 @@ def tab(browser: Browser) -> Page:
 
 @pytest.fixture
 def show(browser: Browser, tab: Page, tmp_path: Path) -> Iterator[Callable[..., Page]]:
-    """``show(state, ...)`` opens a page that holds these states, from ``file://``.
+    """``show(part, ...)`` opens a page that holds these states, or this HTML, from ``file://``.
 
     ``hash`` is added to the address, ``before`` is a script that runs first; what else is named
     goes to the browser context. When the test ends, the page must have written no error and
@@ -34,7 +34,7 @@ def show(browser: Browser, tab: Page, tmp_path: Path) -> Iterator[Callable[..., 
     }
     opened = []
 
-    def open_page(*states: dict, hash: str = "", before: str = "", **options: object) -> Page:
+    def open_page(*parts: dict | str, hash: str = "", before: str = "", **options: object) -> Page:
         page = browser.new_page(**options) if before or options else tab
         opened.append(page)
         page.set_default_timeout(10_000)
@@ -44,7 +44,8 @@ def show(browser: Browser, tab: Page, tmp_path: Path) -> Iterator[Callable[..., 
         if before:
             page.add_init_script(before)
         path = tmp_path / "page.html"
-        path.write_text(pages.page(*map(pages.place, states)), encoding="utf-8")
+        html = (part if isinstance(part, str) else pages.place(part) for part in parts)
+        path.write_text(pages.page(*html), encoding="utf-8")
         page.goto(path.as_uri() + hash)
         return page
 

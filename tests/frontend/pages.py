@@ -48,12 +48,14 @@ CONTROLS = [
 ]
 INITIAL = {"activation": "sigmoid", "depth": 30, "weight_scale": 1.0}
 PREDICT = {
+    "id": "double",
     "question": [{"text": "Double the depth: what happens to the first layer's signal?"}],
     "options": [[{"text": "it halves"}], [{"text": "it squares"}], [{"text": "it stays"}]],
     "answer": 1,
     "because": [{"text": "Each layer multiplies, so twice the layers square the product."}],
 }
 PREDICT_NUMBER = {
+    "id": "first",
     "question": [{"text": "How much of the signal reaches layer 1?"}],
     "numeric": {"readout": 1, "log": True, "unit": ""},
     "because": [{"text": "The factor is multiplied once per layer."}],
@@ -68,21 +70,27 @@ def short(value: float) -> float:
 
 
 def frame(activation: str, depth: int, weight_scale: float) -> dict:
-    """The error signal, layer by layer, with a band and a theory."""
+    """The error signal on its way back, with a band, a theory and a strip; the axes are fixed."""
     factor = FACTOR[activation] * weight_scale
-    layers = list(range(1, depth + 1))
-    signal = [short(factor ** (depth - layer)) for layer in layers]
+    back = list(range(depth - 1, -1, -1))
+    signal = [short(factor**hops) for hops in back]
     first = signal[0]
+    heard = sum(v >= 0.01 for v in signal)
     tone = "bad" if first < 1e-6 or first > 1e6 else "good"
     return {
-        "x": {"label": "layer (1 = nearest the input)", "domain": [1, depth], "whole": True},
-        "y": {"label": "signal vs last layer", "domain": [1e-30, 10], "log": True},
+        "x": {
+            "label": "layers back from the loss",
+            "domain": [-0.5, 29.5],
+            "whole": True,
+            "reverse": True,
+        },
+        "y": {"label": "error signal", "domain": [1e-20, 1e10], "log": True},
         "series": [
             {
                 "name": "error signal",
                 "kind": "line",
                 "role": "main",
-                "x": layers,
+                "x": back,
                 "y": signal,
                 "low": [short(v * 0.4) for v in signal],
                 "high": [short(v * 2.5) for v in signal],
@@ -91,7 +99,7 @@ def frame(activation: str, depth: int, weight_scale: float) -> dict:
                 "name": "theory",
                 "kind": "line",
                 "role": "theory",
-                "x": layers,
+                "x": back,
                 "y": [short(v * 1.3 ** (1 - v)) for v in signal],
             },
         ],
@@ -100,10 +108,17 @@ def frame(activation: str, depth: int, weight_scale: float) -> dict:
             {"label": "First layer vs last", "text": f"{first:.2g}", "tone": tone, "value": first},
             {
                 "label": "Verdict",
-                "text": "Vanished" if first < 1e-6 else "Exploded" if first > 1e6 else "Healthy",
+                "text": "Vanished" if first < 1e-6 else "Exploded" if first > 1e6 else "Level",
                 "tone": tone,
             },
         ],
+        "strip": {
+            "label": "error signal",
+            "cells": [round(min(v, 40), 2) for v in signal],
+            "count": f"{heard} of {depth} layers still hear it",
+            "slots": 30,
+            "ends": ["input", "loss"],
+        },
         "summary": f"First layer vs last: {first:.2g}.",
     }
 
@@ -195,7 +210,7 @@ def bench(id: str = "error-signal", **changes: object) -> dict:
         "experiment": "error-signal",
         "number": "2.1",
         "title": "The error signal, layer by layer",
-        "source": "measured in PyTorch, 5 seeds",
+        "source": "measured in PyTorch, range of 5 seeds",
         "controls": CONTROLS,
         "initial": INITIAL,
         "fixed": {},

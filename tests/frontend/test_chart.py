@@ -1,57 +1,58 @@
-"""How a frame is drawn."""
+"""How a frame is drawn, and read."""
 
 from __future__ import annotations
+
+import re
 
 import pages
 
 TEXTS = ".vgp-plot text"
 
 
-def circles(page):
-    return [
-        (float(c.get_attribute("cx")), float(c.get_attribute("cy")))
-        for c in page.locator(".vgp-plot circle").all()
-    ]
+def marks(page):
+    """Where the marks of the measured line stand: ``(x, y)`` in pixels."""
+    path = page.locator(".vgp-marks").first.get_attribute("d")
+    return [tuple(map(float, found)) for found in re.findall(r"M([-\d.]+) ([-\d.]+)m", path)]
 
 
-def edges(page):
-    """Heights of the marked lines for values that the axis cannot show: floor, ceiling."""
-    rules = page.locator(".vgp-plot [stroke-dasharray='1 4'] line")
-    return sorted((float(r.get_attribute("y1")) for r in rules.all()), reverse=True)
-
-
-def test_zero_and_tiny_values_stand_on_a_floor_and_others_on_a_ceiling(show):
+def test_what_the_axis_cannot_show_leaves_it_with_an_arrow_and_its_number(show):
+    """Exact zeros have a line of their own, under the foot; the rest leaves at the edge."""
     page = show(pages.single("edge", pages.edge_frame()))
-    floor, ceiling = edges(page)
-    heights = [y for _, y in circles(page)]
-    assert heights[:2] == [floor, floor]
-    assert heights[4:] == [ceiling, ceiling]
-    assert floor > heights[2] > heights[3] > ceiling
-    texts = " ".join(page.locator(TEXTS).all_text_contents()).replace("\n", "")
-    assert "0 infloat32" in texts
-    assert "not finite" in texts
-    path = page.locator(".vgp-plot .vgp-line path").get_attribute("d")
-    assert path.count("M") == 1  # no gap
+    floor = float(page.locator(".vgp-floor").get_attribute("d").split()[1].split("H")[0])
+    heights = [y for _, y in marks(page)]
+    assert heights[0] == floor  # exactly 0; then 1e-12, which leaves at the foot
+    assert floor > heights[1] > heights[2]
+    assert len(heights) == 3
+    assert page.locator(".vgp-arrow").count() == 2
+    assert page.locator(".vgp-out").all_text_contents() == ["1.0 × 10⁻¹²", "not finite"]
+    path = page.locator(".vgp-line").get_attribute("d")
     assert "NaN" not in path
+    assert "0 in" in " ".join(page.locator(TEXTS).all_text_contents())
 
 
-def test_a_finite_value_above_the_domain_is_off_the_chart(show):
+def test_a_line_that_is_wholly_outside_still_says_where_it_is(show):
     frame = pages.edge_frame()
-    frame["series"][0]["y"] = [0.1, 0.1, 0.1, 0.1, 0.1, 50]
+    frame["series"][0]["y"] = [50, 60, 70, 60, 50, 50]
     page = show(pages.single("edge", frame))
-    assert circles(page)[-1][1] == edges(page)[0]
-    assert "off thechart" in page.locator(TEXTS).all_text_contents()  # on two lines
+    assert page.locator(".vgp-out").all_text_contents() == ["70"]
+    assert page.locator(".vgp-arrow").count() == 1
 
 
-def test_the_floor_is_called_0_where_the_axis_has_no_name_for_it(show):
-    frame = pages.edge_frame()
-    del frame["y"]["floor"]
-    page = show(pages.single("edge", frame))
-    assert "0" in page.locator(TEXTS).all_text_contents()
-
-
-def test_without_such_values_there_is_neither_floor_nor_ceiling(show):
-    assert edges(show(pages.bench())) == []
+def test_bars_that_are_too_long_end_at_the_edge_with_their_number(show):
+    frame = pages.bar_frame()
+    frame["series"][0]["y"] = [3.5, 0.35, 0.02, 0, -2.5]
+    page = show(pages.single("bars", frame))
+    out = page.locator(".vgp-out").all_text_contents()
+    assert out == ["↑ 3.5", "↓ −2.5"]
+    top, foot = (
+        float(y)
+        for y in page.locator(".vgp-grid").evaluate(
+            "(e) => { const b = e.getBBox(); return [b.y, b.y + b.height]; }"
+        )
+    )
+    bars = [page.locator(".vgp-bar").nth(k).evaluate("(e) => e.getBBox().y") for k in (0, 4)]
+    assert bars[0] >= top - 40
+    assert bars[1] < foot
 
 
 def test_a_log_axis_is_marked_in_few_powers_of_ten(show):
@@ -59,24 +60,51 @@ def test_a_log_axis_is_marked_in_few_powers_of_ten(show):
     powers = [t for t in texts if t.startswith("10⁻")]
     assert 2 <= len(powers) <= 8
     assert "1" in texts
-    assert "↑ signal vs last layer" in texts
-    assert "layer (1 = nearest the input) →" in texts
+    assert "↑ error signal" in texts
+    assert "← layers back from the loss" in texts
 
 
 def test_whole_axes_mark_whole_numbers_and_both_ends(show):
     texts = show(pages.bench()).locator(TEXTS).all_text_contents()
-    along = texts[texts.index("1", texts.index("1") + 1) :]
-    assert "30" in along
-    assert not any("." in t for t in along)
+    along = [int(text) for text in texts if text.isdecimal() and text != "1"]
+    assert along == [0, 5, 10, 15, 20, 25, 29]
 
 
-def test_a_band_a_dashed_theory_and_marked_ends(show):
+def test_a_band_a_dashed_theory_and_marked_layers(show):
     page = show(pages.bench())
-    assert page.locator(".vgp-plot .vgp-area path").count() == 1
-    dashed = page.locator(".vgp-plot .vgp-line[stroke-dasharray]")
-    assert dashed.count() == 1
-    assert page.locator(".vgp-plot circle").count() == 2
+    assert page.locator(".vgp-plot .vgp-area").count() == 1
+    assert page.locator(".vgp-plot .vgp-theory[stroke-dasharray]").count() == 1
+    assert len(marks(page)) == 30
     assert "theory" in page.locator(TEXTS).all_text_contents()
+
+
+def test_a_signal_runs_from_the_loss_at_the_right_to_the_input_at_the_left(show):
+    spots = sorted(marks(show(pages.bench())))
+    heights = [y for _, y in spots]
+    assert heights == sorted(heights, reverse=True)  # it falls towards the left
+
+
+def test_values_are_read_under_the_pointer_and_by_the_arrow_keys(show):
+    page = show(pages.bench())
+    chart = page.get_by_role("application", name="Chart: the arrow keys read its values")
+    tip = page.locator(".vgp-tip")
+    chart.focus()
+    page.keyboard.press("End")
+    told = page.locator(".vgp-told")
+    assert told.get_attribute("role") == "status"
+    assert told.inner_text() == (
+        "layers back from the loss: 0: error signal 1.0 (0.40 to 2.5); theory 1.0"
+    )
+    page.keyboard.press("ArrowLeft")
+    assert told.inner_text().startswith("layers back from the loss: 1: error signal 0.23")
+    assert tip.is_visible()
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+    x, y = marks(page)[0]
+    chart.hover(position={"x": x + 2, "y": y - 30})
+    assert tip.inner_text().startswith("layers back from the loss: 29\nerror signal: 5.1 × 10⁻¹⁹")
+    page.mouse.move(0, 0)
+    assert not tip.is_visible()
 
 
 def test_the_name_of_theory_stands_clear_of_the_lines(show):
@@ -84,7 +112,7 @@ def test_the_name_of_theory_stands_clear_of_the_lines(show):
     clear = """(svg) => {
       const name = [...svg.querySelectorAll("text")].find((t) => t.textContent === "theory");
       const box = name.getBoundingClientRect();
-      return [...svg.querySelectorAll(".vgp-line path")].every((path) => {
+      return [...svg.querySelectorAll(".vgp-line")].every((path) => {
         const length = path.getTotalLength();
         return Array.from({ length: 400 }, (_, k) => k / 399).every((share) => {
           const point = path.getPointAtLength(share * length);
@@ -101,9 +129,9 @@ def test_the_name_of_theory_stands_clear_of_the_lines(show):
 def test_two_runs_differ_in_more_than_colour_and_have_a_key(show):
     page = show(pages.single("two", pages.two_frame()))
     assert page.locator(".vgp-legend li").all_inner_texts() == ["ReLU", "sigmoid"]
-    second = page.locator('.vgp-plot .vgp-line[stroke="var(--vgp-second)"]')
+    second = page.locator(".vgp-plot .vgp-line.vgp-second")
     assert second.get_attribute("stroke-dasharray") == "9 4"
-    main = page.locator('.vgp-plot .vgp-line[stroke="var(--vgp-accent)"]')
+    main = page.locator(".vgp-plot .vgp-line.vgp-main")
     assert main.get_attribute("stroke-dasharray") is None
     assert main.get_attribute("stroke-width") == "2.5"
 
@@ -113,8 +141,8 @@ def test_bars_rise_and_fall_from_a_zero_line_and_carry_their_values(show):
     texts = page.locator(TEXTS).all_text_contents()
     for text in ("0.70", "0.35", "−0.31", "sigmoid", "Leaky ReLU"):
         assert text in texts
-    zero = float(page.locator(".vgp-plot line").last.get_attribute("y1"))
-    bars = [b.bounding_box() for b in page.locator(".vgp-plot .vgp-bar > *").all()]
+    zero = page.locator(".vgp-zero").evaluate("(e) => e.getBBox().y")
+    bars = [b.bounding_box() for b in page.locator(".vgp-plot .vgp-bar").all()]
     top = page.locator(".vgp-plot").bounding_box()["y"]
     assert bars[0]["y"] + bars[0]["height"] - top - zero < 1.5
     assert abs(bars[4]["y"] - top - zero) < 1.5

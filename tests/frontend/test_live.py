@@ -7,7 +7,7 @@ import pytest
 
 MODULE = (pages.DIST / "vgp.esm.js").read_text(encoding="utf-8")
 # As anywidget's model: `receive` is Python setting traits, `saved` what Python was sent.
-START = """async ([source, state]) => {
+START = """async ([source, state, first]) => {
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const { default: widget } = await import(url);
   const ears = {};
@@ -25,6 +25,7 @@ START = """async ([source, state]) => {
     Object.assign(state, traits);
     Object.keys(traits).forEach((name) => tell("change:" + name));
   };
+  if (first) eval(`(${first})`)();
   const el = document.querySelector("main").appendChild(document.createElement("div"));
   window.stop = widget.render({ model, el });
 }"""
@@ -32,9 +33,12 @@ START = """async ([source, state]) => {
 
 @pytest.fixture
 def start(show):
-    def start(**changes):
-        page = show()
-        page.evaluate(START, [MODULE, pages.bench() | {"live": True} | changes])
+    def start(before_render=None, clock=False, **changes):
+        page = show(before="undefined") if clock else show()  # a clock stays with its page
+        if clock:
+            page.clock.install()
+        state = pages.bench() | {"live": True} | changes
+        page.evaluate(START, [MODULE, state, before_render])
         return page
 
     return start
@@ -82,10 +86,11 @@ def test_off_the_grid_it_is_busy_until_python_answers(start):
 
 
 def test_a_drag_asks_once(start):
-    page = start()
+    page = start(clock=True)  # five presses are quick, however slow this machine is
+    page.clock.pause_at(page.evaluate("Date.now() + 1000"))
     for _ in range(5):
         page.get_by_role("slider", name="Depth").press("ArrowLeft")
-    page.wait_for_timeout(400)
+    page.clock.run_for(400)
     assert [s["depth"] for s in page.evaluate("saved")] == [25]
 
 
@@ -147,6 +152,46 @@ def test_the_page_around_belongs_to_somebody_else(start):
     page.evaluate("location.hash = '#error-signal?depth=10'")
     page.wait_for_timeout(50)
     assert page.get_by_role("slider", name="Depth").get_attribute("aria-valuetext") == "30 layers"
+
+
+# As JupyterLab's widget manager: its kernel says when it restarts.
+KERNEL = """() => {
+  const ears = [];
+  const signal = { connect: (ear) => ears.push(ear), disconnect() {} };
+  model.widget_manager = { kernel: { statusChanged: signal } };
+  window.kernelSays = (status) => ears.forEach((ear) => ear(null, status));
+}"""
+
+
+def test_a_kernel_that_is_gone_is_told_and_the_table_goes_on(start):
+    page = start(before_render=KERNEL)
+    asked = move_off_the_grid(page)
+    assert busy(page)
+    page.wait_for_function("saved.length === 1")
+    page.evaluate("kernelSays('autorestarting')")
+    alert = page.get_by_role("alert")
+    assert alert.inner_text().startswith("The kernel is gone")
+    assert not busy(page)
+    assert asked["depth"] == 29
+    slider = page.get_by_role("slider", name="Depth")
+    assert slider.get_attribute("aria-valuetext") == "30 layers"
+    slider.press("ArrowLeft")  # from now on along the table
+    assert slider.get_attribute("aria-valuetext") == "20 layers"
+    assert "20 layers" in page.locator(".vgp-plot").get_attribute("aria-label")
+    assert not busy(page)
+
+
+def test_a_kernel_that_says_nothing_is_told_after_a_while(start):
+    page = start(clock=True)
+    move_off_the_grid(page)
+    page.clock.run_for(9_000)
+    assert page.get_by_role("alert").inner_text() == ""
+    page.clock.run_for(2_000)
+    assert page.get_by_role("alert").inner_text().startswith("The kernel hasn't answered yet")
+    page.get_by_role("radio", name="tanh").check()
+    page.get_by_role("slider", name="Depth").press("End")
+    assert page.get_by_role("alert").inner_text() == ""
+    assert not busy(page)
 
 
 def test_a_quiz_shows_too(start):

@@ -9,15 +9,27 @@ import pytest
 def assert_hidden(page):
     assert not page.locator(".vgp-plot").is_visible()
     assert not page.locator("dl").is_visible()
-    assert page.locator(".vgp-secret[aria-hidden=true]").count() == 2
-    assert page.get_by_text("The chart shows when you have answered.").is_visible()
+    for part in (".vgp-stage", ".vgp-figures"):
+        assert page.locator(part).get_attribute("aria-hidden") == "true"
+    assert page.get_by_text("Predict first.").is_visible()
 
 
 def assert_shown(page):
     for part in (".vgp-plot", "dl", ".vgp-tools"):
         assert all(each.is_visible() for each in page.locator(part).all()), part
-    assert page.locator("[aria-hidden=true]:visible").count() == 0
+    assert page.locator(":is(.vgp-stage, .vgp-figures)[aria-hidden]").count() == 0
     assert page.get_by_role("button", name="Data table").count() > 0
+    assert page.locator(".vgp-predict:visible").count() == 0
+
+
+def line(page):
+    """What is left of an answered prediction."""
+    return page.locator(".vgp-guess summary").inner_text()
+
+
+def reason(page):
+    page.locator(".vgp-guess summary").click()
+    return page.locator(".vgp-guess p").inner_text()
 
 
 @pytest.fixture
@@ -25,9 +37,10 @@ def page(show):
     return show(pages.bench(predict=pages.PREDICT))
 
 
-def test_chart_figures_table_and_controls_wait(page):
+def test_chart_figures_table_tone_and_controls_wait(page):
     assert_hidden(page)
-    assert page.get_by_role("button", name="Data table").count() == 0
+    for name in ("Data table", "Hear it"):
+        assert page.get_by_role("button", name=name).count() == 0
     assert page.locator(".vgp-controls").get_attribute("inert") is not None
     page.get_by_role("button", name="Show me").click()
     page.get_by_role("radio", name="tanh").check()
@@ -35,21 +48,25 @@ def test_chart_figures_table_and_controls_wait(page):
     assert "tanh, 20 layers" in page.locator(".vgp-plot").get_attribute("aria-label")
 
 
-def test_a_right_guess(page):
+def test_a_right_guess_shrinks_to_a_line_that_unfolds(page):
     page.get_by_role("radio", name="it squares").check()
     assert_hidden(page)
     page.get_by_role("button", name="Check my guess").click()
-    assert page.locator(".vgp-result").inner_text().startswith("Right. Each layer multiplies")
+    assert line(page) == "✓ Your guess: right"
     assert_shown(page)
+    assert reason(page).startswith("You said: it squares. Each layer multiplies")
 
 
 def test_a_wrong_guess_by_keyboard(page):
     page.get_by_role("radio", name="it halves").focus()
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
-    result = page.get_by_role("status").filter(has_text="Not quite.")
-    assert result.inner_text().startswith("Not quite. Answer: it squares. Each layer")
+    told = page.get_by_role("status").filter(has_text="not quite")
+    assert told.count() == 1
     assert_shown(page)
+    page.keyboard.press("Enter")  # the line has the focus: what had it is gone
+    said = page.locator(".vgp-guess p").inner_text()
+    assert said.startswith("You said: it halves. The answer: it squares. Each layer")
 
 
 def test_no_guess_is_asked_for_again(page):
@@ -60,29 +77,93 @@ def test_no_guess_is_asked_for_again(page):
 
 def test_it_can_be_skipped(page):
     page.get_by_role("button", name="Show me").click()
-    assert page.locator(".vgp-result").inner_text().startswith("Answer: it squares.")
+    assert line(page) == "The answer"
+    assert reason(page).startswith("The answer: it squares.")
     assert_shown(page)
+
+
+def test_a_guess_outlives_a_reload_and_reset_asks_again(page):
+    page.get_by_role("radio", name="it halves").check()
+    page.get_by_role("button", name="Check my guess").click()
+    page.reload()
+    assert line(page) == "✗ Your guess: not quite"
+    assert_shown(page)
+    page.get_by_role("button", name="Reset").click()
+    assert_hidden(page)
+    assert not page.get_by_role("radio", name="it halves").is_checked()
+    page.reload()
+    assert_hidden(page)
+
+
+STORED = [
+    ("not JSON", "localStorage.setItem('vgp-guesses', '{{')"),
+    ("a list", "localStorage.setItem('vgp-guesses', '[1]')"),
+    ("another type", """localStorage.setItem('vgp-guesses', '{"double": {"a": 1}}')"""),
+    ("no option", """localStorage.setItem('vgp-guesses', '{"double": "it grows"}')"""),
+    ("throws", "Storage.prototype.setItem = () => { throw new Error('full'); };"),
+    ("forbidden", "Object.defineProperty(window, 'localStorage', "
+     "{ get() { throw new Error('no'); } })"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "before"), STORED, ids=[what for what, _ in STORED])
+def test_storage_that_is_damaged_full_or_forbidden_breaks_nothing(show, what, before):
+    page = show(pages.bench(predict=pages.PREDICT), before=before)
+    assert_hidden(page)
+    page.get_by_role("radio", name="it squares").check()
+    page.get_by_role("button", name="Check my guess").click()
+    assert line(page) == "✓ Your guess: right"
+    assert_shown(page)
+
+
+def test_a_link_dismisses_the_question_unless_it_asks_first(show):
+    state = pages.bench(predict=pages.PREDICT)
+    page = show(state, hash="#error-signal?depth=20")
+    assert_shown(page)
+    assert page.locator(".vgp-guess").inner_text() == ""
+    page.evaluate("location.hash = '#error-signal?depth=20&ask'")
+    page.wait_for_selector(".vgp-predicting")
+    assert_hidden(page)
+    assert page.get_by_role("slider", name="Depth").get_attribute("aria-valuetext") == "20 layers"
 
 
 def test_a_number_is_told_how_far_off_it_is(show):
     guesses = {
-        "10^-5": "1.0 × 10⁻⁵. Measured: 5.1 × 10⁻¹⁹. That is 13 powers of ten too high.",
-        "1e-20": "1.0 × 10⁻²⁰. Measured: 5.1 × 10⁻¹⁹. That is 1.7 powers of ten too low.",
-        "5 * 10^-19": "5.0 × 10⁻¹⁹. Measured: 5.1 × 10⁻¹⁹. Spot on.",
+        "10^-5": ("✗ Your guess: 10¹³× too high", "1.0 × 10⁻⁵"),
+        "1e-20": ("✗ Your guess: 51× too low", "1.0 × 10⁻²⁰"),
+        "5 * 10^-19": ("✓ Your guess: spot on", "5.0 × 10⁻¹⁹"),
     }
-    page = show(*(pages.bench(f"b{k}", predict=pages.PREDICT_NUMBER) for k in range(3)))
-    for k, (guess, said) in enumerate(guesses.items()):
+    page = show(
+        *(
+            pages.bench(f"b{k}", predict=pages.PREDICT_NUMBER | {"id": f"p{k}"})
+            for k in range(len(guesses))
+        )
+    )
+    for k, (guess, (short, said)) in enumerate(guesses.items()):
         bench = page.locator(f"#b{k}")
         bench.get_by_label("My guess").fill(guess)
         page.keyboard.press("Enter")
-        because = " The factor is multiplied once per layer."
-        assert bench.locator(".vgp-result").inner_text() == f"You said {said}{because}"
+        assert line(bench) == short
+        because = "The factor is multiplied once per layer."
+        assert reason(bench) == f"You said {said}. Measured: 5.1 × 10⁻¹⁹. {because}"
     assert_shown(page.locator("main"))
+
+
+def test_a_share_is_guessed_in_percent(show):
+    numeric = pages.PREDICT_NUMBER | {"numeric": {"readout": 1, "log": False, "unit": ""}}
+    state = pages.bench(predict=numeric)
+    for frame in state["frames"]:
+        frame["readouts"][1] |= {"value": 0.9, "percent": True}
+    page = show(state)
+    page.get_by_label("My guess").fill("80 %")
+    page.keyboard.press("Enter")
+    assert line(page) == "✗ Your guess: 10 % too low"
+    assert reason(page).startswith("You said 80 %. Measured: 90 %.")
 
 
 def test_what_is_no_number_is_asked_for_again(show):
     page = show(pages.bench(predict=pages.PREDICT_NUMBER))
-    for guess in ["", "many", "0", "-1", "1,5"]:
+    for guess in ["", "many", "0", "-1", "1,500"]:
         page.get_by_label("My guess").fill(guess)
         page.get_by_role("button", name="Check my guess").click()
         assert "Write a number above 0" in page.locator(".vgp-result").inner_text()
@@ -98,8 +179,8 @@ def test_a_linear_guess_is_told_its_distance_with_the_unit(show):
     page = show(state)
     page.get_by_label("My guess").fill("5")
     page.keyboard.press("Enter")
-    said = "You said 5.0 layers. Measured: 12 layers. That is 7.0 layers too low."
-    assert page.locator(".vgp-result").inner_text().startswith(said)
+    assert line(page) == "✗ Your guess: 7 layers too low"
+    assert reason(page).startswith("You said 5 layers. Measured: 12 layers.")
 
 
 def test_a_measurement_that_is_not_finite_has_no_distance(show):
@@ -109,4 +190,5 @@ def test_a_measurement_that_is_not_finite_has_no_distance(show):
     page = show(state)
     page.get_by_label("My guess").fill("1")
     page.keyboard.press("Enter")
-    assert "Measured: not finite. No distance" in page.locator(".vgp-result").inner_text()
+    assert "no distance" in line(page)
+    assert "Measured: not finite." in reason(page)

@@ -70,7 +70,10 @@ def test_several_choices_are_checked_together(page):
 
 
 def test_a_number_can_be_written_as_people_write_it(page):
-    for text in ["1.7e-13", "1.7*10^-13", "1.7 × 10⁻¹³", "1.7·10^(-13)", "0.00000000000017"]:
+    for text in [
+        *("1.7e-13", "1.7*10^-13", "1.7 × 10⁻¹³", "1.7·10^(-13)", "0.00000000000017"),
+        *("1,7e-13", "17/10^14", "1.7x10**-13", "1.7e-11 %", "0,000 000 000 000 170"),
+    ]:
         assert answer(page, 3, "0") == "Not yet: use 0.23 ** 20."
         assert answer(page, 3, text) == "Right: well computed.", text
 
@@ -81,6 +84,12 @@ def test_a_number_is_judged_by_the_first_answer_that_fits(page):
         ("1.9e-13", "Not yet: use 0.23 ** 20."),
         ("4.6", "Not yet: you added."),
         ("-1", "Not yet: use 0.23 ** 20."),
+        ("460 %", "Not yet: you added."),  # a share is asked for, so this is 4.6
+        ("1/0", "Write a number, such as 0.001, 1e-3 or 10^-3."),
+        ("1.2.3", "Write a number, such as 0.001, 1e-3 or 10^-3."),
+        ("1 2", "Write a number, such as 0.001, 1e-3 or 10^-3."),
+        ("1,000", "1,000 is 1000 to some and 1.000 to others: write one of these."),
+        ("1,234.5", "1,234 is 1234 to some and 1.234 to others: write one of these."),
         ("a lot", "Write a number, such as 0.001, 1e-3 or 10^-3."),
         ("", "Write a number, such as 0.001, 1e-3 or 10^-3."),
     ]:
@@ -120,18 +129,17 @@ def test_hint_links_and_mathematics(page):
     assert first.get_by_text("Multiply, twenty times.").is_visible()
     link = first.get_by_role("link", name="Experiment 2.1")
     assert link.get_attribute("href") == "#error-signal?depth=20"
-    names = page.evaluate("[...document.querySelectorAll('math *')].map((e) => e.namespaceURI)")
+    names = page.evaluate(
+        "[...document.querySelectorAll('.vgp-option math *')].map((e) => e.namespaceURI)"
+    )
     assert names == ["http://www.w3.org/1998/Math/MathML"] * 3
 
 
 def test_progress_is_kept_in_the_browser_and_restored(page):
     question(page, 1).get_by_role("radio").nth(1).check()
     answer(page, 4, "tanh")
-    expected = {
-        "left": {"choice": 1, "right": True},
-        "word": {"choice": "tanh", "right": False},
-    }
-    assert stored(page) == {"version": 1, "answers": {"02-causes": expected}}
+    expected = {"left": {"choice": 1}, "word": {"choice": "tanh"}}
+    assert stored(page)["answers"] == {"02-causes": expected}
     page.reload()
     assert score(page) == "1 of 4 answered right"
     assert question(page, 1).get_by_text("Right: 0.23 to the 20th.").is_visible()
@@ -175,16 +183,82 @@ def test_a_damaged_store_is_set_aside(page):
         assert page.evaluate("localStorage.getItem('vgp-progress-damaged')") == damage
     question(page, 1).get_by_role("radio").nth(1).check()
     assert score(page) == "1 of 4 answered right"
-    assert stored(page)["answers"]["02-causes"]["left"]["right"] is True
+    assert stored(page)["answers"]["02-causes"] == {"left": {"choice": 1}}
 
 
-def test_answers_to_questions_that_have_changed_are_passed_over(page):
-    old = {"left": {"choice": 17, "right": False}, "gone": {"choice": "x", "right": True}}
-    store = json.dumps({"version": 1, "answers": {"02-causes": old}})
-    page.evaluate("(text) => localStorage.setItem('vgp-progress', text)", store)
-    page.reload()
-    assert score(page) == "0 of 4 answered right"
-    assert page.get_by_role("radio", checked=True).count() == 0
+WRONG_ANSWERS = [  # each of a type that some question takes, and this one does not
+    {"left": 17, "vanish": [0, 9], "number": "a lot", "word": ""},
+    {"left": "1", "vanish": 0, "number": 3, "word": 3},
+    {"left": [1], "vanish": [0, 0, 2], "number": [], "word": [0]},
+    {"left": -1, "vanish": [], "gone": "x", "length": 2},
+]
+
+
+def test_answers_that_are_none_to_a_question_are_passed_over(page):
+    for wrong in WRONG_ANSWERS:
+        answers = {name: {"choice": choice, "right": True} for name, choice in wrong.items()}
+        store = json.dumps({"version": 1, "answers": {"02-causes": answers}})
+        page.evaluate("(text) => localStorage.setItem('vgp-progress', text)", store)
+        page.reload()
+        assert score(page) == "0 of 4 answered right", wrong
+        assert page.get_by_role("radio", checked=True).count() == 0
+        assert page.locator(".vgp-feedback > p").count() == 0
+    question(page, 1).get_by_role("radio").nth(1).check()
+    assert score(page) == "1 of 4 answered right"
+
+
+def test_a_store_of_wrong_types_never_ends_the_quiz(page, tmp_path):
+    path = tmp_path / "other.json"
+    answers = [{"choice": choice} for choice in ({}, None, True, -1, 0.5, ["1"], [[1]])]
+    for answer in [*answers, {}, None, "x"]:
+        text = json.dumps({"version": 1, "answers": {"02-causes": {"left": answer}}})
+        path.write_text(text)
+        page.locator("input[type=file]").set_input_files(path)
+        page.get_by_text("This file holds no progress.").wait_for()
+        page.evaluate("(text) => localStorage.setItem('vgp-progress', text)", text)
+        page.reload()
+        assert page.get_by_text("It was set aside.").is_visible(), answer
+        assert question(page, 4).is_visible(), answer
+
+
+def test_another_tab_shows_the_score_and_keeps_what_is_half_written(page):
+    question(page, 3).get_by_role("textbox").fill("1.7e-")
+    with page.expect_popup() as opened:
+        page.evaluate("window.open(location.href)")
+    other = opened.value
+    question(other, 1).get_by_role("radio").nth(1).check()
+    page.get_by_text("1 of 4 answered right").wait_for()
+    assert question(page, 1).get_by_role("radio").nth(1).is_checked()
+    assert question(page, 3).get_by_role("textbox").input_value() == "1.7e-"
+    other.get_by_role("button", name="Reset this quiz").click()
+    page.get_by_text("0 of 4 answered right").wait_for()
+    other.close()
+
+
+def test_a_store_that_is_full_leaves_the_answers_on_the_page(show):
+    full = """Storage.prototype.setItem = () => {
+      throw new DOMException("full", "QuotaExceededError"); };"""
+    page = show(pages.quiz(), before=full)
+    question(page, 1).get_by_role("radio").nth(1).check()
+    answer(page, 4, "ReLU")
+    assert score(page) == "2 of 4 answered right"
+    assert page.get_by_text("your progress lasts until you leave the page").is_visible()
+
+
+def test_on_paper_stand_questions_hints_and_answers_and_no_score(page):
+    page.emulate_media(media="print")
+    for gone in ["Check", "0 of 4 answered right", "Export progress"]:
+        assert not any(part.is_visible() for part in page.get_by_text(gone).all()), gone
+    assert page.get_by_text("Multiply, twenty times.").is_visible()
+    key = page.locator(".vgp-key li").all_inner_texts()
+    assert key[1:] == [
+        "a slope below 1: each layer multiplies by it.\n\n"
+        "small weights: they are the other factor.",
+        "1.7e-13: well computed.",
+        "ReLU: its slope is 1 there.",
+    ]
+    page.emulate_media(media="screen")
+    assert not page.locator(".vgp-key").is_visible()
 
 
 def test_a_browser_that_stores_nothing_can_still_do_the_quiz(show):

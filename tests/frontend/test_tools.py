@@ -58,16 +58,16 @@ def test_the_data_table_has_the_numbers_and_follows(show):
     table = page.get_by_role("table")
     assert table.locator("caption").inner_text().endswith("sigmoid, 30 layers, Weight scale 1.00")
     assert table.locator("thead th[scope=col]").all_inner_texts() == [
-        "layer (1 = nearest the input)",
+        "layers back from the loss",
         "error signal",
-        "error signal, low",
-        "error signal, high",
+        "error signal, lowest",
+        "error signal, highest",
         "theory",
     ]
     assert table.locator("tbody tr").count() == 30
-    last = table.locator("tbody tr").last
-    assert last.locator("th[scope=row]").inner_text() == "30"
-    assert last.locator("td").all_inner_texts() == ["1.00", "0.400", "2.50", "1.00"]
+    first = table.locator("tbody tr").first
+    assert first.locator("th[scope=row]").inner_text() == "0"
+    assert first.locator("td").all_inner_texts() == ["1.0", "0.40", "2.5", "1.0"]
     page.get_by_role("slider", name="Depth").press("Home")
     assert table.locator("tbody tr").count() == 10
     button.click()
@@ -81,18 +81,45 @@ def test_the_table_names_bars_and_says_what_is_not_finite(show):
     bars = page.locator("#bars tbody tr").last
     assert bars.inner_text().split("\t") == ["SELU", "−0.310"]
     edge = page.locator("#edge tbody td").all_inner_texts()
-    assert edge == ["0", "1.00 × 10⁻¹²", "1.00 × 10⁻⁵", "0.100", "not finite", "not finite"]
+    assert edge == ["0", "1.0 × 10⁻¹²", "1.0 × 10⁻⁵", "0.10", "not finite", "not finite"]
 
 
 def test_reset_goes_back_to_the_start(show):
     page = show(pages.bench(), hash="#error-signal?activation=tanh&depth=10")
-    page.get_by_role("button", name="theory").click()
-    page.get_by_role("button", name="this run").click()
+    page.get_by_role("radio", name="ReLU").check()
     page.get_by_role("button", name="Reset").click()
     name = page.locator(".vgp-plot").get_attribute("aria-label")
     assert "sigmoid, 30 layers, Weight scale 1.00" in name
     assert page.get_by_role("radio", name="sigmoid").is_checked()
-    assert page.get_by_role("button", name="theory").get_attribute("aria-pressed") == "true"
-    assert page.get_by_role("button", name="this run").get_attribute("aria-pressed") == "false"
-    assert page.locator(".vgp-legend li").count() == 0
+    assert page.locator(".vgp-ghost").count() == 0
     assert "#" not in page.url
+
+
+def test_a_bench_with_a_question_offers_a_link_that_shows_and_one_that_asks(show):
+    page = show(pages.bench(predict=pages.PREDICT))
+    page.get_by_role("button", name="Show me").click()
+    page.get_by_role("button", name="Link to this setting").click()
+    page.get_by_role("button", name="Copy a link that asks first").click()
+    assert page.url.endswith("#error-signal?activation=sigmoid&depth=30&weight_scale=1&ask")
+    page.get_by_role("button", name="Copy a link that shows it").click()
+    assert page.url.endswith("#error-signal?activation=sigmoid&depth=30&weight_scale=1")
+
+
+def test_a_fading_signal_is_heard_as_a_falling_tone_and_can_be_stopped(show):
+    heard = """
+      window.pitches = [];
+      const ramp = AudioParam.prototype.exponentialRampToValueAtTime;
+      AudioParam.prototype.exponentialRampToValueAtTime = function (value, time) {
+        if (value > 1) pitches.push(value);
+        return ramp.call(this, value, time);
+      };
+    """
+    page = show(pages.bench(), before=heard)
+    assert page.evaluate("pitches") == []  # nothing plays by itself
+    page.get_by_role("button", name="Hear it").click()
+    pitches = page.evaluate("pitches")
+    assert len(pitches) == 30
+    assert pitches == sorted(pitches, reverse=True)
+    assert pitches[0] > 5 * pitches[-1]
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Hear it").wait_for()

@@ -7,16 +7,34 @@ import re
 import ipywidgets
 import pytest
 import traitlets
+from parts import outputs
 
 import vgplib as vgp
 from vgplib.experiments import look
+from vgplib.lesson import banks, bundle
+from vgplib.lesson.bench import fill, table
 
+BENCHES = [
+    ("chain", None),
+    ("backprop-by-hand", None),
+    ("descent", None),
+    ("error-signal", ["activation", "weight_scale", "depth"]),
+    ("error-signal", ["activation", "initialiser", "depth"]),
+    ("two-gradients", None),
+    ("through-time", None),
+    ("number-formats", None),
+    ("update-ratio", None),
+    ("freeze-test", None),
+    ("dead-units", None),
+    ("what-ails-it", None),
+    ("try-a-remedy", None),
+]
 SAME = {"slope": 0.25, "weight": 1.0, "hops": 10}
 
 
 def page(bench):
     """The state that the static page holds, and the HTML around it."""
-    html = bench._repr_mimebundle_()[0]["text/html"]
+    html = bundle.finished(bench.still(), fill)
     found = re.search(r'class="vgp-state">(.*?)</script>', html, re.DOTALL)
     return json.loads(found[1]), html
 
@@ -24,7 +42,7 @@ def page(bench):
 def test_the_table_holds_every_setting_in_the_order_of_the_controls():
     bench = vgp.bench("chain")
     exp = vgp.experiments.experiment("chain")
-    assert bench.frames == [look(exp, settings).to_json() for settings in exp.grid()]
+    assert table(bench.spec) == [look(exp, settings).to_json() for settings in exp.grid()]
 
 
 def test_a_setting_that_is_not_shown_stays_as_given():
@@ -32,10 +50,26 @@ def test_a_setting_that_is_not_shown_stays_as_given():
     exp = vgp.experiments.experiment("chain")
     assert bench.spec["fixed"] == {"slope": 0.25, "weight": 2.0}
     assert [c["name"] for c in bench.spec["controls"]] == ["hops"]
-    assert bench.frames == [
+    assert table(bench.spec) == [
         look(exp, {"slope": 0.25, "weight": 2.0, "hops": hops}).to_json()
         for hops in exp.control("hops").values
     ]
+
+
+def test_a_kernel_sends_the_table_when_a_front_end_asks_and_one_table_serves_all():
+    first, second = vgp.bench("chain"), vgp.bench("chain", hops=20)
+    assert first.frames == []
+    for bench in (first, second):
+        bench._handle_custom_msg("table", [])
+        assert bench.frames == table(first.spec)
+    assert table(first.spec) is table(second.spec)
+
+
+def test_before_the_table_is_there_every_move_is_answered():
+    bench = vgp.bench("chain")
+    bench.settings = {**SAME, "hops": 20}
+    assert bench.answers == {**SAME, "hops": 20}
+    assert bench.frame["readouts"][1]["value"] == pytest.approx(0.25**20, rel=1e-2)
 
 
 def test_a_setting_is_a_trait_that_can_be_set_observed_and_linked():
@@ -88,10 +122,10 @@ def test_a_start_off_the_grid_is_measured_once_and_shown(monkeypatch):
     whole = exp.run
     monkeypatch.setitem(exp.__dict__, "run", lambda **s: runs.append(s) or whole(**s))
     bench = vgp.bench("chain", hops=7)
-    data, _ = bench._repr_mimebundle_()
+    still, _ = outputs(bench)
     assert len(runs) == exp.seeds
     assert bench.answers == bench.settings == {**SAME, "hops": 7}
-    assert "Left after 7 hops" in data["text/plain"]
+    assert "Left after 7 hops" in still["text/plain"]
 
 
 def test_an_error_in_a_run_is_told_and_the_bench_works_afterwards(monkeypatch, capsys):
@@ -113,15 +147,34 @@ def test_an_error_in_a_run_is_told_and_the_bench_works_afterwards(monkeypatch, c
     assert bench.answers["hops"] == 8
 
 
-def test_the_bundle_has_a_part_for_each_place():
-    data, _ = vgp.bench("chain")._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in data
-    assert data["text/plain"].splitlines() == [
-        "chain(slope=0.25, weight=1.0, hops=10)",
-        "  Factor per hop: 0.250",
-        "  Left after 10 hops: 9.5 × 10⁻⁷",
-        "  Verdict: Vanished",
+def test_one_output_stays_in_the_file_and_the_other_is_the_widget():
+    still, live = outputs(vgp.bench("chain"))
+    assert set(still) == {"text/plain", "text/html"}
+    assert live["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert live["text/html"] == ""  # a book, which prefers it, shows the first output alone
+    assert still["text/plain"].splitlines() == [
+        "The whisper line",
+        "- Factor per hop: 0.250",
+        "- Left after 10 hops: 9.5\u00a0×\u00a010⁻⁷",
+        "- Verdict: Vanished",
     ]
+
+
+@pytest.mark.parametrize(("name", "controls"), BENCHES)
+def test_an_output_in_a_notebook_is_at_most_150_kb(name, controls):
+    still, _ = outputs(vgp.bench(name, controls=controls))
+    assert len(json.dumps(still, ensure_ascii=False).encode()) <= 150_000
+
+
+def test_a_bench_that_asks_first_tells_its_answer_nowhere_before():
+    prediction = banks.read(banks.folder() / "02-causes.json").predictions[0]
+    bench = vgp.bench("chain", predict=prediction.id)
+    still, _ = outputs(bench)
+    assert "9.5\u00a0×\u00a010⁻⁷" not in still["text/plain"]
+    assert "Predict first" in still["text/plain"]
+    shown = still["text/html"].split("</script>")[1]
+    assert shown.index("Predict first") < shown.index("<details")
+    assert "9.5\u00a0×\u00a010⁻⁷" not in shown[: shown.index("<details")]
 
 
 def test_without_scripts_there_are_a_picture_its_description_and_its_table():
@@ -133,7 +186,7 @@ def test_without_scripts_there_are_a_picture_its_description_and_its_table():
     assert "9.5 × 10⁻⁷" in label
     cells = re.findall(r"<td>([^<]*)</td>", html)
     assert len(cells) == 11
-    assert float(cells[0]) == pytest.approx(0.25**10, rel=1e-2)
+    assert float(cells[-1]) == pytest.approx(0.25**10, rel=1e-2)
     assert html.count("<th scope=") == 2 + 11
 
 
@@ -149,26 +202,9 @@ def test_each_bench_on_a_page_has_its_own_id():
     assert first != second
 
 
-BENCHES = [
-    ("chain", None),
-    ("backprop-by-hand", None),
-    ("descent", None),
-    ("error-signal", ["activation", "weight_scale", "depth"]),
-    ("error-signal", ["activation", "initialiser", "depth"]),
-    ("two-gradients", None),
-    ("through-time", None),
-    ("number-formats", None),
-    ("update-ratio", None),
-    ("freeze-test", None),
-    ("dead-units", None),
-    ("what-ails-it", None),
-    ("try-a-remedy", None),
-]
-
-
 @pytest.mark.parametrize(("name", "controls"), BENCHES)
 def test_the_table_of_a_bench_is_small(name, controls):
-    frames = json.dumps(vgp.bench(name, controls=controls).frames, ensure_ascii=False)
+    frames = json.dumps(table(vgp.bench(name, controls=controls).spec), ensure_ascii=False)
     assert len(gzip.compress(frames.encode())) <= 60_000
 
 
@@ -180,10 +216,8 @@ def test_the_table_of_a_bench_is_small(name, controls):
         ({"weight_scale": float("nan")}, "weight_scale must be a finite number"),
         ({"activation": "sigmiod"}, "Did you mean 'sigmoid'"),
         ({"controls": ["depths"]}, "Did you mean 'depth'"),
-        (
-            {"predict": {"question": "?", "options": ["a", "b"], "answer": "c", "because": "."}},
-            "unknown answer 'c'",
-        ),
+        ({"controls": ["depth", "depth"]}, "'depth' is named twice"),
+        ({"predict": "no-such-guess"}, "unknown prediction 'no-such-guess'"),
     ],
 )
 def test_a_bad_call_says_what_is_allowed(given, said):

@@ -1,15 +1,17 @@
-"""Committed notebooks hold text alone."""
+"""The committed notebooks are what their sources make, and hold text alone."""
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from tools import notebooks
+from tools import notebooks, sources
 
 
 @pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
-def test_committed_notebooks_hold_text_alone(path):
-    assert notebooks.problems(nbformat.read(path, as_version=4)) == []
+def test_a_committed_notebook_is_what_its_source_makes(path):
+    committed = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    assert notebooks.problems(committed) == []
+    assert sources.drift(sources.make(path, notebooks.how_to_get()), committed) == []
 
 
 def notebook(*outputs, count=1):
@@ -29,19 +31,3 @@ def notebook(*outputs, count=1):
 )
 def test_what_may_not_be_committed_is_named(made, problem):
     assert problem in " ".join(notebooks.problems(made))
-
-
-def test_text_is_kept_and_all_else_goes():
-    made = notebook(
-        new_output("display_data", {"text/plain": "x", "text/html": "<b>x</b>"}),
-        new_output("display_data", {"image/png": "x"}),
-        new_output("stream", name="stdout", text="y"),
-    )
-    made.metadata["widgets"] = {}
-    made.cells[0].metadata = {"tags": ["hide-input"], "execution": {"shell": "x"}}
-    notebooks.text_only(made)
-    assert notebooks.problems(made) == []
-    first, second = made.cells[0].outputs
-    assert first.data == {"text/plain": "x"}
-    assert second.text == "y"
-    assert made.cells[0].metadata == {"tags": ["hide-input"]}

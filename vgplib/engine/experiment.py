@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vgplib import errors
-from vgplib.numbers import short
+from vgplib.numbers import count, short
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -85,7 +85,8 @@ class Slider:
 
     def show(self, value: object) -> str:
         """The value with its unit, as the reader sees it."""
-        return f"{short(float(value))} {self.unit}".strip()  # type: ignore[arg-type]
+        number = float(value)  # type: ignore[arg-type]
+        return count(number, self.unit) if self.unit else short(number)
 
 
 Control = Choice | Slider

@@ -12,7 +12,7 @@ import torch
 from vgplib.engine.experiment import Choice, Experiment, Slider
 from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.networks.activations import activation as find_activation
-from vgplib.numbers import figures
+from vgplib.numbers import apart, figures
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,20 +59,21 @@ def view(data: xr.Dataset, *, activation: str, w1: float, w2: float, w3: float) 
     one = data.isel(seed=0)
     signal, grad = one["signal"].values.tolist(), one["weight_grad"].values.tolist()
     loss, after = float(one["loss"]), float(one["loss_after"])
-    reach = max(1.0, *(abs(v) for v in signal + grad))
+    before, then = apart(loss, after)
+    note = "in one step of 0.1 times the gradient"
     if after < loss:
-        verdict = Readout("One step of 0.1", f"Loss falls to {figures(after)}", after, "good")
+        verdict = Readout("Verdict", f"Loss falls to {then}", after, "good", note)
     else:
-        verdict = Readout("One step of 0.1", f"Loss rises to {figures(after)}", after, "bad")
+        verdict = Readout("Verdict", f"Loss rises to {then}", after, "bad", note)
     return View(
         x=Axis("layer", (0, 2), names=("1 (input)", "2", "3 (output)")),
-        y=Axis("gradient", (-reach, reach)),
+        y=Axis("gradient", (-5.0, 5.0)),
         series=(
             Series("error signal ∂loss/∂z", [0, 1, 2], signal, kind="bar"),
             Series("weight gradient ∂loss/∂w", [0, 1, 2], grad, kind="bar", role="second"),
         ),
         readouts=(
-            Readout("Loss", figures(loss), loss),
+            Readout("Loss", before, loss),
             Readout("Error signal at layer 1", figures(signal[0]), signal[0]),
             verdict,
         ),
@@ -95,7 +96,7 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         r"Input 1, target 2, loss $\tfrac12 (y - 2)^2$. Bars: what one backward pass finds at "
-        "each layer. The last readout takes one step of gradient descent with learning rate 0.1."
+        "each layer. The verdict takes one step of gradient descent, with learning rate 0.1."
     ),
     seeds=1,
 )

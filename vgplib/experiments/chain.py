@@ -12,12 +12,15 @@ import numpy as np
 import torch
 
 from vgplib.engine.experiment import Experiment, Slider
-from vgplib.experiments.reading import decades, ratio_readout, verdict
+from vgplib.experiments.reading import BANDS, back, back_axis, heard, ratio_readout, verdict
 from vgplib.experiments.view import Axis, Readout, Series, View
-from vgplib.numbers import figures
+from vgplib.numbers import count, figures
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+MOST = 50  # hops
 
 
 def run(*, slope: float, weight: float, hops: int, seed: int) -> xr.Dataset:
@@ -38,14 +41,15 @@ def view(data: xr.Dataset, *, slope: float, weight: float, hops: int) -> View:
     """What is left of the signal at each link, the last one being where it starts."""
     signal = data["signal"].values[0]
     return View(
-        x=Axis("link of the chain (0 = the input)", (0, hops), whole=True),
-        y=Axis("what is left of the signal", decades(signal), log=True),
-        series=(Series("signal", data["link"].values.tolist(), signal.tolist()),),
+        x=back_axis(MOST + 1, "hops back from the end"),
+        y=Axis("what is left of the error signal", (1e-20, 1e10), log=True),
+        series=(Series("error signal", back(hops + 1).tolist(), signal.tolist()),),
         readouts=(
             Readout("Factor per hop", figures(slope * weight, 3), slope * weight),
-            ratio_readout(f"Left after {hops} hops", float(signal[0])),
+            ratio_readout(f"Left after {count(hops, 'hops')}", float(signal[0])),
             verdict(float(signal[0])),
         ),
+        strip=heard(signal, "neurons", MOST + 1, ends=("first neuron", "last")),
     )
 
 
@@ -55,19 +59,19 @@ EXPERIMENT = Experiment(
     controls=(
         Slider(
             "slope",
-            r"Slope of the activation $\varphi'$",
+            r"Activation's slope $\varphi'$",
             (0.05, 0.1, 0.15, 0.2, 0.25, 0.4, 0.5, 0.75, 1.0),
             step=0.01,
         ),
         Slider("weight", "Weight $w$", (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0), step=0.05),
-        Slider("hops", "Hops", (1, 2, 5, 10, 20, 30, 50), 1, "hops", whole=True),
+        Slider("hops", "Hops", (1, 2, 5, 10, 20, 30, MOST), 1, "hops", whole=True),
     ),
     start={"slope": 0.25, "weight": 1.0, "hops": 10},
     run=run,
     view=view,
     caption=(
-        "The error signal starts at 1 at the output and is multiplied by slope × weight at "
-        "every hop. No randomness here: it is arithmetic, done by autograd."
+        "The error signal starts at 1 at the last neuron. Every hop multiplies it by slope × "
+        "weight. No chance in it: it's arithmetic, done by autograd. " + BANDS
     ),
     seeds=1,
 )

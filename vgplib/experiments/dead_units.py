@@ -16,6 +16,7 @@ from vgplib.experiments import steps as training
 from vgplib.experiments.reading import band
 from vgplib.experiments.view import Axis, Readout, View
 from vgplib.networks.feedforward import FeedForward
+from vgplib.numbers import percent
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,7 +56,8 @@ def view(data: xr.Dataset, *, activation: str, learning_rate: float, bias: float
     worst = float(np.median(dead[:, -1].max(axis=1)))
     accuracy = float(np.median(data["accuracy"].values))
     if not np.isfinite(worst):
-        verdict = Readout("Verdict", "Not finite: the run has diverged", tone="bad")
+        note = "the run has diverged"
+        verdict = Readout("Verdict", "Not finite", tone="bad", note=note)
     elif worst >= MOST:
         verdict = Readout("Verdict", "A layer is mostly dead", tone="bad")
     elif worst >= MANY:
@@ -77,10 +79,8 @@ def view(data: xr.Dataset, *, activation: str, learning_rate: float, bias: float
             for layer in range(DEPTH, 0, -1)
         ),
         readouts=(
-            Readout(
-                "Dead in the worst layer", f"{worst:.0%}" if np.isfinite(worst) else "–", worst
-            ),
-            Readout("Test accuracy", f"{accuracy:.0%}", accuracy),
+            Readout("Dead in the worst layer", percent(worst), worst, percent=True),
+            Readout("Test digits right", percent(accuracy), accuracy, percent=True),
             verdict,
         ),
     )
@@ -106,6 +106,6 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "A unit is dead when its slope is 0 for all 1400 training digits. Three hidden layers 64 "
-        "wide, He's weights, momentum 0.9. Lines: median of 5 seeds; bands: their range."
+        "wide, He's weights, momentum 0.9. Lines: the median of five seeds; bands: their range."
     ),
 )

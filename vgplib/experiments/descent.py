@@ -16,11 +16,11 @@ from torch import nn
 from vgplib.engine.block import Shape
 from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
 from vgplib.engine.training import Training, nbytes, train_batch
-from vgplib.experiments.reading import band
+from vgplib.experiments.reading import SEEDS, band
 from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.networks.data import TRAIN, digits
 from vgplib.networks.feedforward import FeedForward
-from vgplib.numbers import figures
+from vgplib.numbers import figures, percent
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -91,7 +91,7 @@ def view(data: xr.Dataset, *, activation: str, depth: int, learning_rate: float)
     if not np.isfinite(last) or last > 1.2 * GUESSING:
         verdict = Readout("Verdict", "Worse than guessing", tone="bad")
     elif last > GUESSING - 0.05:
-        verdict = Readout("Verdict", "Stuck: no better than guessing", tone="bad")
+        verdict = Readout("Verdict", "Stuck", tone="bad", note="no better than guessing")
     elif last > 0.5:
         verdict = Readout("Verdict", "Learns slowly", tone="warn")
     else:
@@ -105,7 +105,7 @@ def view(data: xr.Dataset, *, activation: str, depth: int, learning_rate: float)
         ),
         readouts=(
             Readout(f"Loss after {STEPS} steps", figures(last), last),
-            Readout("Test accuracy", f"{accuracy:.0%}", accuracy),
+            Readout("Test digits right", percent(accuracy), accuracy, percent=True),
             verdict,
         ),
     )
@@ -138,7 +138,6 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "Cross-entropy over the 1400 training digits; layers 32 wide, Xavier's weights, batches of "
-        "64, momentum 0.9. Line: median of 5 seeds; band: their range; dashed: the loss of "
-        "guessing, ln 10."
+        f"64, momentum 0.9. {SEEDS} Dashed: the loss of guessing, ln 10."
     ),
 )

@@ -17,7 +17,17 @@ from vgplib.engine.batched import Network, nbytes
 from vgplib.engine.block import Shape
 from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
 from vgplib.experiments.batches import projected
-from vgplib.experiments.reading import band, decades, relative, signal_readouts, thin
+from vgplib.experiments.reading import (
+    BANDS,
+    SEEDS,
+    back,
+    back_axis,
+    band,
+    heard,
+    relative,
+    signal_readouts,
+    thin,
+)
 from vgplib.experiments.view import Axis, Series, View
 from vgplib.measures import theory
 from vgplib.measures.layers import measure
@@ -27,7 +37,7 @@ from vgplib.networks.feedforward import FeedForward
 if TYPE_CHECKING:
     import xarray as xr
 
-WIDTH, BATCH = 256, 8
+WIDTH, BATCH, DEEPEST = 256, 8, 50
 
 # Var W times fan-in, and Var b: what mean-field theory needs to know.
 VARIANCES = {"lecun": (1.0, 0.0), "he": (2.0, 0.0), "pytorch": (1 / 3, 1 / (3 * WIDTH))}
@@ -82,19 +92,20 @@ def view(
 ) -> View:
     """The signal relative to the last layer, with the theory's line where there is one."""
     del activation, initialiser, weight_scale
-    layers = data["layer"].values
+    places = back(depth)
     runs = relative(data["signal"].values)
     theory_line = data["expected"].values[0]
-    series = [band("signal", layers, runs)]
+    series = [band("error signal", places, runs)]
     if np.isfinite(theory_line).all():
         keep = thin(depth)
         points = theory_line[keep].tolist()
-        series.append(Series("theory", layers[keep].tolist(), points, role="theory"))
+        series.append(Series("theory", places[keep].tolist(), points, role="theory"))
     return View(
-        x=Axis("layer (1 = nearest the input)", (1, depth), whole=True),
-        y=Axis("signal vs last layer", decades(runs, theory_line), log=True),
+        x=back_axis(DEEPEST),
+        y=Axis("error signal, relative to the last layer", (1e-20, 1e10), log=True),
         series=tuple(series),
         readouts=signal_readouts(runs, "layer"),
+        strip=heard(np.median(runs, axis=0), "layers", DEEPEST),
     )
 
 
@@ -119,12 +130,12 @@ EXPERIMENT = Experiment(
         ),
         Slider(
             "weight_scale",
-            r"Weight scale $\sigma_w$",
+            "Weight scale",
             (0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0, 8.0, 16.0),
             step=0.01,
             log=True,
         ),
-        Slider("depth", "Depth", (2, 3, 5, 10, 15, 20, 30, 50), 1, "layers", whole=True),
+        Slider("depth", "Depth", (2, 3, 5, 10, 15, 20, 30, DEEPEST), 1, "layers", whole=True),
     ),
     start={"activation": "sigmoid", "initialiser": "lecun", "weight_scale": 1.0, "depth": 30},
     run=run,
@@ -135,7 +146,8 @@ EXPERIMENT = Experiment(
     ),
     view=view,
     caption=(
-        r"$\lVert \partial\text{loss}/\partial z_l \rVert$ relative to the last layer. "
-        "Line: median of 5 seeds; band: their range; dashed: mean-field theory."
+        r"The error signal is $\lVert \partial\text{loss}/\partial z_l \rVert$, relative to the "
+        r"last layer's; the weight scale is $\sigma_w$. "
+        f"{SEEDS} Dashed: what theory expects of very wide layers. {BANDS}"
     ),
 )

@@ -24,11 +24,12 @@ from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.networks.activations import activation as find_activation
 from vgplib.networks.data import digits
 from vgplib.networks.feedforward import FeedForward
+from vgplib.numbers import count, percent
 
 if TYPE_CHECKING:
     import xarray as xr
 
-WIDTH = 64
+WIDTH, DEEPEST = 64, 5
 NETWORKS = {"sigmoid": ("xavier", 0.1), "tanh": ("xavier", 0.03), "relu": ("he", 0.03)}
 
 
@@ -125,25 +126,27 @@ def view(data: xr.Dataset, *, activation: str, depth: int, steps: int) -> View:
     first, last = (data["accuracy"].sel(side=side).values for side in ("input", "output"))
     trained = float(np.median(first[:, 0]))
     one = float(np.median(first[:, 1]))
+    points = round(100 * trained) - round(100 * one)  # as the reader would subtract them
     if trained < 0.2:
-        verdict = Readout("Verdict", "Layer 1 is not missed: nothing is learned", tone="bad")
-    elif trained - one < 0.01:
-        verdict = Readout("Verdict", "Layer 1 is not missed", tone="warn")
+        note = "nothing is learned with it, either"
+        verdict = Readout("Verdict", "Layer 1 is not missed", tone="bad", note=note)
+    elif points < 1:
+        note = "the others do as well without it"
+        verdict = Readout("Verdict", "Layer 1 is not missed", tone="warn", note=note)
     else:
-        points = round(100 * (trained - one))
-        words = f"Without layer 1: {points} point{'s' * (points != 1)} less"
-        verdict = Readout("Verdict", words, tone="good")
+        words = f"Layer 1 is worth {count(points, 'points')}"
+        verdict = Readout("Verdict", words, tone="good", note="percentage points of test accuracy")
     return View(
-        x=Axis("hidden layers that stay frozen", (0, depth), whole=True),
-        y=Axis("test accuracy", (0, 1)),
+        x=Axis("hidden layers that stay frozen", (-0.25, DEEPEST + 0.25), whole=True),
+        y=Axis("share of test digits right", (0, 1)),
         series=(
             band("frozen from the input side", frozen, first),
             band("frozen from the output side", frozen, last, role="second"),
-            Series("guessing", [0, depth], [0.1, 0.1], role="theory"),
+            Series("guessing", [0, DEEPEST], [0.1, 0.1], role="theory"),
         ),
         readouts=(
-            Readout("All layers trained", f"{trained:.0%}", trained),
-            Readout("Layer 1 frozen", f"{one:.0%}", one),
+            Readout("All layers trained", percent(trained), trained, percent=True),
+            Readout("Layer 1 frozen", percent(one), one, percent=True),
             verdict,
         ),
     )
@@ -158,7 +161,7 @@ EXPERIMENT = Experiment(
             "Network",
             {"sigmoid": "sigmoid, Xavier", "tanh": "tanh, Xavier", "relu": "ReLU, He"},
         ),
-        Slider("depth", "Hidden layers", (2, 3, 4, 5), 1, whole=True),
+        Slider("depth", "Hidden layers", (2, 3, 4, DEEPEST), 1, whole=True),
         # A step as long as the slider: no values in between, for which PyTorch would take too long.
         Slider("steps", "Steps of training", (30, 100, 300), 300, whole=True),
     ),
@@ -167,8 +170,8 @@ EXPERIMENT = Experiment(
     shares=("accuracy",),
     view=view,
     caption=(
-        "Frozen layers keep their random weights; the other hidden layers and the read-out are "
-        "trained. 397 test digits; layers 64 wide, batches of 64, momentum 0.9. Lines: median of 5 "
-        "seeds; bands: their range; dashed: guessing."
+        "Frozen layers keep their random weights; the other hidden layers and the output layer are "
+        "trained. 397 test digits; layers 64 wide, batches of 64, momentum 0.9. Lines: the median "
+        "of five seeds; bands: their range; dashed: guessing."
     ),
 )

@@ -18,18 +18,18 @@ from vgplib.engine.block import Shape
 from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
 from vgplib.engine.rounding import by_the_format
 from vgplib.experiments.batches import projected
-from vgplib.experiments.reading import band, thin
-from vgplib.experiments.view import Axis, Readout, Series, View
+from vgplib.experiments.reading import SEEDS, back, back_axis, band, thin
+from vgplib.experiments.view import Axis, Readout, Series, Strip, View
 from vgplib.measures.layers import measure
 from vgplib.measures.theory import number_format
 from vgplib.networks.data import gaussian
 from vgplib.networks.feedforward import FeedForward
-from vgplib.numbers import figures
+from vgplib.numbers import count, figures
 
 if TYPE_CHECKING:
     import xarray as xr
 
-WIDTH, BATCH = 64, 8
+WIDTH, BATCH, DEEPEST = 64, 8, 120
 
 
 def _signal(
@@ -86,36 +86,37 @@ def view(
 ) -> View:
     """Both signals as they are; zero stands on the floor."""
     del activation, loss_scale
-    layers = data["layer"].values
+    places = back(depth)
     runs, exact = data["signal"].values, np.median(data["exact"].values, axis=0)
     reach = int(np.median(((runs > 0) & np.isfinite(runs)).sum(axis=1)))
     dead = int(np.median((runs == 0).sum(axis=1)))
     if not np.isfinite(runs).all():
         verdict = Readout("Verdict", "Overflow: not finite", tone="bad")
     elif dead:
-        verdict = Readout("Verdict", f"Exactly 0 in {dead} layers", tone="bad")
+        verdict = Readout("Verdict", f"Exactly 0 in {count(dead, 'layers')}", tone="bad")
     elif reach and float(np.median(runs[:, 0])) < _smallest_normal(number_format):
         verdict = Readout("Verdict", "Below the normal range", tone="warn")
     else:
         verdict = Readout("Verdict", "Representable", tone="good")
     keep = thin(depth)
-    low = min(float(exact[exact > 0].min()), 1e-9)
+    reaches = np.median((runs > 0) & np.isfinite(runs), axis=0)
     return View(
-        x=Axis("layer (1 = nearest the input)", (1, depth), whole=True),
-        y=Axis(
-            "norm of the error signal",
-            (10.0 ** np.floor(np.log10(low)), 1e6),
-            log=True,
-            floor=f"0 in {number_format}",
-        ),
+        x=back_axis(DEEPEST),
+        y=Axis("size of the error signal", (1e-50, 1e10), log=True, floor="0"),
         series=(
-            band("signal", layers, runs),
-            Series("in float64", layers[keep].tolist(), exact[keep].tolist(), role="theory"),
+            band(f"in {number_format}", places, runs),
+            Series("in float64", places[keep].tolist(), exact[keep].tolist(), role="theory"),
         ),
         readouts=(
-            Readout("Layers that the signal reaches", f"{reach} of {depth}", reach),
+            Readout("Layers that get a signal", f"{reach} of {depth}", reach),
             Readout("At layer 1, in float64", figures(float(exact[0])), float(exact[0])),
             verdict,
+        ),
+        strip=Strip(
+            "Filled: more than an exact 0",
+            reaches.tolist(),
+            f"{reach} of {count(depth, 'layers')} get{'s' * (reach == 1)} a signal",
+            DEEPEST,
         ),
     )
 
@@ -135,7 +136,7 @@ EXPERIMENT = Experiment(
         ),
         Choice("activation", "Activation", {"sigmoid": "sigmoid", "relu": "ReLU", "tanh": "tanh"}),
         Slider("loss_scale", "Loss multiplied by", (1.0, 1024.0, 65536.0), step=1.0, log=True),
-        Slider("depth", "Depth", (5, 10, 20, 40, 60, 80, 120), 1, "layers", whole=True),
+        Slider("depth", "Depth", (5, 10, 20, 40, 60, 80, DEEPEST), 1, "layers", whole=True),
     ),
     start={"number_format": "float32", "activation": "sigmoid", "loss_scale": 1.0, "depth": 80},
     run=run,
@@ -151,9 +152,9 @@ EXPERIMENT = Experiment(
     ),
     view=view,
     caption=(
-        r"$\lVert\partial\text{loss}/\partial z_l\rVert$ of networks in PyTorch's default "
-        "initialisation. Line: median of 5 seeds, computed in the format; band: their range; "
-        "dashed: the same networks in float64. Some hardware cuts the format's smallest numbers "
-        "to 0, and the signal ends some layers earlier there."
+        r"The error signal $\lVert\partial\text{loss}/\partial z_l\rVert$ of networks in "
+        f"PyTorch's default initialisation, computed in the format itself. {SEEDS} Dashed: the "
+        "same networks in float64. Some hardware cuts a format's smallest numbers to 0, and the "
+        "signal ends some layers earlier there."
     ),
 )

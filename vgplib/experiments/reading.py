@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from vgplib.experiments.view import Readout, Series
-from vgplib.numbers import figures
+from vgplib.experiments.view import LOUD, Axis, Readout, Series, Strip, Tone
+from vgplib.numbers import count, figures
 
-# FADING and VANISHED are calibrated on small networks that learn digits by 300 steps of gradient
-# descent: with a ratio of 0.04 or more they trained, at 1e-3 in part, at 1e-4 or less never.
-# GROWING and EXPLODED are conventions. For time steps and chains all four are labels.
-FADING, VANISHED, GROWING, EXPLODED = 4e-2, 1e-3, 2e1, 1e3
+# Level is within a factor of 20 either way. On small networks that learn the digits by 300 steps
+# of gradient descent, a ratio of 0.04 or more trained, 1e-3 in part, 1e-4 or less never. Elsewhere
+# (time steps, chains, growth) the bands are conventions.
+FADING, VANISHED, GROWING, EXPLODED = 1 / LOUD, 1e-3, LOUD, 1e3
+HEARD = 0.01  # of the last layer's signal: a cell of the strip that is filled by less looks empty
+
+BANDS = (
+    "Level means within 20 times, either way; vanished is less than a thousandth, exploded more "
+    "than a thousand times."
+)
+SEEDS = "Line: the median of five seeds; band: their range."
 
 
 def verdict(ratio: float) -> Readout:
@@ -19,19 +26,27 @@ def verdict(ratio: float) -> Readout:
     Args:
         ratio: First over last; 0 and non-finite values have verdicts of their own.
     """
+
+    def said(text: str, tone: Tone, note: str) -> Readout:
+        return Readout("Verdict", text, tone=tone, note=note)
+
     if not np.isfinite(ratio):
-        return Readout("Verdict", "Not finite", tone="bad")
+        return said("Not finite", "bad", "the number format ran out")
     if ratio == 0:
-        return Readout("Verdict", "Vanished: exactly 0", tone="bad")
+        return said("Vanished: exactly 0", "bad", "nothing at all arrives")
     if ratio < VANISHED:
-        return Readout("Verdict", "Vanished", tone="bad")
+        return said("Vanished", "bad", "less than a thousandth arrives")
     if ratio < FADING:
-        return Readout("Verdict", "Fading", tone="warn")
+        return said("Fading", "warn", "less than a twentieth arrives")
+    if ratio < 0.5:
+        return said("Level", "good", "quieter, but within 20×")
+    if ratio <= 2:
+        return said("Level", "good", "hardly changed")
     if ratio <= GROWING:
-        return Readout("Verdict", "Healthy", tone="good")
+        return said("Level", "good", "louder, but within 20×")
     if ratio <= EXPLODED:
-        return Readout("Verdict", "Growing", tone="warn")
-    return Readout("Verdict", "Exploded", tone="bad")
+        return said("Growing", "warn", "more than 20 times as loud")
+    return said("Exploded", "bad", "more than 1000 times as loud")
 
 
 def kept_per_layer(profile: np.ndarray) -> float:
@@ -73,21 +88,46 @@ def thin(points: int, most: int = 41) -> np.ndarray:
     return np.unique(np.linspace(0, points - 1, min(points, most)).round().astype(int))
 
 
-def decades(*values: np.ndarray, least: float = 2) -> tuple[float, float]:
-    """The ends of a log axis: whole powers of ten around all finite positive values.
+def back_axis(places: int, label: str = "layers back from the loss") -> Axis:
+    """The horizontal axis of everything that runs back: 0 at the right, where the loss is.
 
     Args:
-        *values: Anything that is drawn.
-        least: How many powers of ten the axis spans at least.
+        places: How many layers (or steps) the largest setting has. Each stands in the middle of
+            its cell of the strip.
+        label: What is counted.
     """
-    flat = np.concatenate([np.ravel(v) for v in values])
-    flat = flat[np.isfinite(flat) & (flat > 0)]
-    if not flat.size:
-        return 1e-1, 1e1
-    low, high = np.floor(np.log10(flat.min()) + 1e-9), np.ceil(np.log10(flat.max()) - 1e-9)
-    missing = max(0.0, least - (high - low))
-    low, high = low - np.ceil(missing / 2), high + np.floor(missing / 2)
-    return float(10.0**low), float(10.0**high)
+    return Axis(label, (-0.5, places - 0.5), whole=True, reverse=True)
+
+
+def back(places: int) -> np.ndarray:
+    """How many places back from the loss each one stands, the first nearest the input."""
+    return np.arange(places - 1, -1, -1)
+
+
+def heard(
+    profile: np.ndarray,
+    things: str,
+    slots: int,
+    label: str = "Error signal, on a linear scale",
+    does: tuple[str, str] = ("still hear it", "still hears it"),
+    ends: tuple[str, str] = ("input", "loss"),
+) -> Strip:
+    """The strip of a signal relative to the last place: who gets at least 1 % of it.
+
+    Args:
+        profile: One value per place, the first nearest the input; 1 is what the last one gets.
+        things: What the places are, in the plural (``"layers"``).
+        slots: How many places the largest setting has.
+        label: What fills a cell.
+        does: What those who get it do, of many and of one.
+        ends: What stands before the first place, and where the signal comes from.
+    """
+    reached = int((profile >= HEARD).sum())
+    verb = does[1] if reached == 1 else does[0]
+    words = f"{reached} of {count(len(profile), things)} {verb}"
+    if loud := int((profile > LOUD).sum()):
+        words += f", {loud} far too loudly" if loud < reached else ", all of them far too loudly"
+    return Strip(label, profile.tolist(), words, slots, ends)
 
 
 def signal_readouts(runs: np.ndarray, hop: str) -> tuple[Readout, Readout, Readout]:
@@ -100,8 +140,8 @@ def signal_readouts(runs: np.ndarray, hop: str) -> tuple[Readout, Readout, Reado
     kept = float(np.median([kept_per_layer(run) for run in runs]))
     ratio = float(np.median(runs[:, 0]))
     return (
-        Readout(f"Signal kept per {hop}", figures(kept, 3), kept),
-        ratio_readout(f"First {hop} vs last", ratio),
+        Readout(f"Kept per {hop}", figures(kept, 3), kept),
+        ratio_readout(f"Reaches {hop} 1", ratio),
         verdict(ratio),
     )
 

@@ -8,8 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vgplib.engine.experiment import Choice, Experiment, Slider
-from vgplib.experiments.reading import band, decades, relative, signal_readouts
+from vgplib.experiments.reading import (
+    BANDS,
+    SEEDS,
+    back,
+    back_axis,
+    band,
+    heard,
+    relative,
+    signal_readouts,
+)
 from vgplib.experiments.view import Axis, View
 from vgplib.measures.layers import measure
 from vgplib.networks.data import gaussian
@@ -18,7 +29,7 @@ from vgplib.networks.recurrent import Recurrent
 if TYPE_CHECKING:
     import xarray as xr
 
-WIDTH, INPUTS, BATCH = 32, 8, 8
+WIDTH, INPUTS, BATCH, LONGEST = 32, 8, 8, 100
 
 
 def run(*, cell: str, recurrent_scale: float, steps: int, seed: int) -> xr.Dataset:
@@ -35,13 +46,13 @@ def run(*, cell: str, recurrent_scale: float, steps: int, seed: int) -> xr.Datas
 def view(data: xr.Dataset, *, cell: str, recurrent_scale: float, steps: int) -> View:
     """The gradient at each input step, relative to the last step."""
     del cell, recurrent_scale
-    time = data["step"].values
     runs = relative(data["signal"].values)
     return View(
-        x=Axis("time step (1 = oldest)", (1, steps), whole=True),
-        y=Axis("signal vs last step", decades(runs), log=True),
-        series=(band("signal", time, runs),),
+        x=back_axis(LONGEST, "time steps back from the loss"),
+        y=Axis("error signal, relative to the last step", (1e-20, 1e5), log=True),
+        series=(band("error signal", back(steps), runs),),
         readouts=signal_readouts(runs, "step"),
+        strip=heard(np.median(runs, axis=0), "steps", LONGEST, ends=("oldest step", "loss")),
     )
 
 
@@ -65,13 +76,13 @@ EXPERIMENT = Experiment(
             (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0),
             step=0.05,
         ),
-        Slider("steps", "Sequence", (5, 10, 20, 30, 50, 75, 100), 1, "steps", whole=True),
+        Slider("steps", "Sequence", (5, 10, 20, 30, 50, 75, LONGEST), 1, "steps", whole=True),
     ),
     start={"cell": "rnn", "recurrent_scale": 1.0, "steps": 50},
     run=run,
     view=view,
     caption=(
-        r"$\lVert\partial\text{loss}/\partial x_t\rVert$ relative to the last step; the loss "
-        "reads the last step only. Line: median of 5 seeds; band: their range."
+        r"The error signal is $\lVert\partial\text{loss}/\partial x_t\rVert$, relative to the "
+        f"last step's; the loss reads only the last step. {SEEDS} {BANDS}"
     ),
 )

@@ -8,9 +8,9 @@ import numpy as np
 
 from vgplib.engine.experiment import Choice, Experiment
 from vgplib.experiments.patients import EVERY, PATIENTS, STEPS, TREATMENTS, course
-from vgplib.experiments.reading import band, decades
+from vgplib.experiments.reading import band
 from vgplib.experiments.view import Axis, Readout, View
-from vgplib.numbers import figures
+from vgplib.numbers import apart, percent
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,16 +42,22 @@ def view(data: xr.Dataset, *, case: str, remedy: str) -> View:
     untreated, treated = runs[:, 0], runs[:, 1]
     ends = [float(np.median(part[:, -1])) for part in (untreated, treated)]
     right = [float(v) for v in np.median(data["accuracy"].values, axis=0)]
+    first, last = apart(*ends)
     series = [band("as it came", steps, untreated, role="second")]
     if remedy != "nothing":
         series.insert(0, band(TREATMENTS[remedy][0], steps, treated))
     return View(
         x=Axis("step", (0, STEPS), whole=True),
-        y=Axis("training loss", decades(runs), log=True),
+        y=Axis("training loss", (1e-4, 1e3), log=True),
         series=tuple(series),
         readouts=(
-            Readout("Loss at the end", f"{figures(ends[0])} → {figures(ends[1])}", ends[1]),
-            Readout("Test digits right", f"{right[0]:.0%} → {right[1]:.0%}", right[1]),
+            Readout("Loss at the end", f"{first} → {last}", ends[1]),
+            Readout(
+                "Test digits right",
+                f"{percent(right[0])} → {percent(right[1])}",
+                right[1],
+                percent=True,
+            ),
             _verdict(right, ends, remedy),
         ),
     )
@@ -87,6 +93,6 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "The ten runs of the experiment above, 150 steps from the same weights and batches. Lines: "
-        "median of 5 seeds; bands: their range. A loss that is not finite stands at the top."
+        "the median of five seeds; bands: their range. A loss that is not finite leaves at the top."
     ),
 )

@@ -15,7 +15,16 @@ from vgplib.engine.batched import Network, nbytes
 from vgplib.engine.block import Shape
 from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
 from vgplib.experiments.batches import projected
-from vgplib.experiments.reading import FADING, GROWING, band, decades, ratio_readout
+from vgplib.experiments.reading import (
+    FADING,
+    GROWING,
+    back,
+    back_axis,
+    band,
+    heard,
+    ratio_readout,
+    relative,
+)
 from vgplib.experiments.view import Axis, Readout, View
 from vgplib.measures.layers import measure
 from vgplib.networks.data import gaussian
@@ -24,7 +33,7 @@ from vgplib.networks.feedforward import FeedForward
 if TYPE_CHECKING:
     import xarray as xr
 
-WIDTH, BATCH = 256, 8
+WIDTH, BATCH, DEEPEST = 256, 8, 30
 
 
 def run(
@@ -66,30 +75,33 @@ def view(
 ) -> View:
     """Both gradients as they are, not relative to anything, so that the loss factor shows."""
     del activation, initialiser, loss_factor
-    layers = data["layer"].values
+    places = back(depth)
     signal, grad = data["signal"].values, data["weight_grad"].values
     signal_ratio = float(np.median(signal[:, 0] / signal[:, -1]))
     grad_ratio = float(np.median(grad[:, 0] / grad[:, -1]))
     flat = FADING <= grad_ratio <= GROWING
     healthy = FADING <= signal_ratio <= GROWING
     if healthy:
-        verdict = Readout("Verdict", "Healthy", tone="good")
+        verdict = Readout("Verdict", "Level", tone="good", note="the error signal is within 20×")
     elif flat:
-        verdict = Readout("Verdict", "Hidden: only the signal tells", tone="bad")
+        note = "the weight gradient looks level"
+        verdict = Readout("Verdict", "Hidden: only the signal tells", tone="bad", note=note)
     else:
-        verdict = Readout("Verdict", "Both tell", tone="warn")
+        note = "neither gradient is level"
+        verdict = Readout("Verdict", "Both tell", tone="warn", note=note)
     return View(
-        x=Axis("layer (1 = nearest the input)", (1, depth), whole=True),
-        y=Axis("norm of the gradient", decades(signal, grad), log=True),
+        x=back_axis(DEEPEST),
+        y=Axis("size of the gradient", (1e-20, 1e10), log=True),
         series=(
-            band("error signal", layers, signal),
-            band("weight gradient", layers, grad, role="second"),
+            band("error signal", places, signal),
+            band("weight gradient", places, grad, role="second"),
         ),
         readouts=(
-            ratio_readout("Error signal, first vs last", signal_ratio),
-            ratio_readout("Weight gradient, first vs last", grad_ratio),
+            ratio_readout("Error signal, first / last", signal_ratio),
+            ratio_readout("Weight gradient, first / last", grad_ratio),
             verdict,
         ),
+        strip=heard(np.median(relative(signal), axis=0), "layers", DEEPEST),
     )
 
 
@@ -109,7 +121,7 @@ EXPERIMENT = Experiment(
             },
         ),
         Slider("loss_factor", "Loss multiplied by", (1e-3, 1.0, 1e3, 1e6, 1e9), step=1.0, log=True),
-        Slider("depth", "Depth", (3, 5, 10, 20, 30), 1, "layers", whole=True),
+        Slider("depth", "Depth", (3, 5, 10, 20, DEEPEST), 1, "layers", whole=True),
     ),
     start={"activation": "relu", "initialiser": "xavier", "loss_factor": 1.0, "depth": 30},
     run=run,
@@ -122,6 +134,6 @@ EXPERIMENT = Experiment(
     caption=(
         r"Error signal $\lVert\partial\text{loss}/\partial z_l\rVert$ and weight gradient "
         r"$\lVert\partial\text{loss}/\partial W_l\rVert$ of the same backward pass. "
-        "Lines: median of 5 seeds; bands: their range."
+        "Lines: the median of five seeds; bands: their range. Level means within 20 times."
     ),
 )

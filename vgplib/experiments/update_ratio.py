@@ -13,7 +13,16 @@ import torch
 
 from vgplib.engine.experiment import Choice, Experiment, Slider
 from vgplib.experiments import steps as training
-from vgplib.experiments.reading import FADING, VANISHED, band, decades, ratio_readout
+from vgplib.experiments.reading import (
+    FADING,
+    SEEDS,
+    VANISHED,
+    back,
+    back_axis,
+    band,
+    heard,
+    ratio_readout,
+)
 from vgplib.experiments.view import Axis, Readout, View
 from vgplib.networks.feedforward import FeedForward
 from vgplib.numbers import figures
@@ -21,7 +30,7 @@ from vgplib.numbers import figures
 if TYPE_CHECKING:
     import xarray as xr
 
-WIDTH = 64
+WIDTH, DEEPEST = 64, 20
 NETWORKS = {
     "sigmoid": ("sigmoid", "xavier"),
     "tanh": ("tanh", "xavier"),
@@ -61,40 +70,65 @@ def view(
 ) -> View:
     """The relative change of each layer, the read-out last."""
     del network, optimizer, loss_factor
-    layers, runs = data["layer"].values, data["change"].values
+    runs = data["change"].values
     first = float(np.median(runs[:, 0]))
     ratio = float(np.median(runs[:, 0] / runs[:, depth - 1]))
+    middle = np.median(runs, axis=0)
     return View(
-        x=Axis(
-            f"layer (1 = nearest the input, {depth + 1} = read-out)", (1, depth + 1), whole=True
-        ),
-        y=Axis("change of the weights, relative to their size", decades(runs), log=True),
-        series=(band("change of the weights", layers, runs),),
+        x=back_axis(DEEPEST + 1, "layers back from the output layer"),
+        y=Axis("change of the weights, relative to their size", (1e-15, 1e5), log=True),
+        series=(band("change of the weights", back(depth + 1), runs),),
         readouts=(
-            Readout("Layer 1 has changed by", _share(first), first),
-            ratio_readout("Layer 1 vs last hidden layer", ratio),
-            _verdict(np.median(runs[:, :depth], axis=0) / steps, ratio),
+            Readout("Layer 1 moved, of its size", figures(first), first),
+            ratio_readout("Layer 1 / last hidden layer", ratio),
+            _verdict(middle[:depth] / steps, ratio),
+        ),
+        strip=heard(
+            _of_the_largest(middle),
+            "layers",
+            DEEPEST + 1,
+            label="Change of the weights, on a linear scale",
+            does=("move at all", "moves at all"),
+            ends=("layer 1", "output layer"),
         ),
     )
 
 
-def _share(value: float) -> str:
-    """A relative change as a percentage where that reads well."""
-    return f"{100 * value:.1f}%" if 1e-3 <= value < 10 else figures(value)
+def _of_the_largest(change: np.ndarray) -> np.ndarray:
+    """Each layer's change over the largest one, which becomes 1."""
+    most = change.max()
+    return change / most if most > 0 else change
 
 
 def _verdict(per_step: np.ndarray, ratio: float) -> Readout:
     if not np.isfinite(per_step).all():
         return Readout("Verdict", "Not finite", tone="bad")
     if per_step.max() > LEAP:
-        return Readout("Verdict", "Steps far too large", tone="bad")
+        return Readout(
+            "Verdict",
+            "Steps far too large",
+            tone="bad",
+            note="more than a tenth of the weights, each",
+        )
     if ratio < VANISHED:
-        return Readout("Verdict", "The first layers stand still", tone="bad")
+        return Readout(
+            "Verdict",
+            "The first layers stand still",
+            tone="bad",
+            note="less than a thousandth of the last",
+        )
     if per_step.max() < CREEP:
-        return Readout("Verdict", "All layers creep alike", tone="bad")
+        return Readout(
+            "Verdict",
+            "All layers creep alike",
+            tone="bad",
+            note="a percent takes 100 steps or more",
+        )
     if ratio < FADING:
-        return Readout("Verdict", "The first layers lag", tone="warn")
-    return Readout("Verdict", "All layers move", tone="good")
+        return Readout(
+            "Verdict", "The first layers lag", tone="warn", note="less than a twentieth of the last"
+        )
+    return Readout("Verdict", "All layers move", tone="good", note="within 20 times of each other")
 
 
 EXPERIMENT = Experiment(
@@ -111,7 +145,7 @@ EXPERIMENT = Experiment(
                 "relu_xavier": "ReLU, Xavier",
             },
         ),
-        Slider("depth", "Hidden layers", (3, 8, 20), 1, whole=True),
+        Slider("depth", "Hidden layers", (3, 8, DEEPEST), 1, whole=True),
         Choice("optimizer", "Optimiser", {"sgd": "gradient descent", "adam": "Adam"}),
         Slider("loss_factor", "Loss multiplied by", (1e-3, 1.0, 1e3), step=1e-3, log=True),
         Slider("steps", "Steps of training", (1, 10, 50), 1, whole=True),
@@ -128,6 +162,7 @@ EXPERIMENT = Experiment(
     caption=(
         r"$\lVert W_l - W_l^{\text{start}} \rVert / \lVert W_l^{\text{start}} \rVert$ while "
         "learning the digits; layers 64 wide, batches of 64; learning rate 0.1, for Adam 0.001. "
-        "Line: median of 5 seeds; band: their range."
+        "A layer counts as moving when it changes by 1 % or more of what the fastest one does. "
+        + SEEDS
     ),
 )

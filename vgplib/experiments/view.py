@@ -18,11 +18,14 @@ class Axis:
 
     Attributes:
         label: What it shows, with its unit.
-        domain: The ends that are drawn, low first. On a log axis both are above 0.
+        domain: The ends that are drawn, low first. On a log axis both are above 0. They belong
+            to the bench, not to the setting: a move changes the line, never the axes under it.
+            What lies outside is drawn at the edge, with an arrow and its number.
         log: Whether the axis is logarithmic.
         floor: What stands at the bottom of a log axis for the value 0 (``"0 in float32"``).
         whole: Whether only whole numbers are marked (layers, time steps).
         names: For bars: one name per position, in place of numbers.
+        reverse: Whether the axis runs from right to left, as a signal does on its way back.
     """
 
     label: str
@@ -31,6 +34,7 @@ class Axis:
     floor: str | None = None
     whole: bool = False
     names: tuple[str, ...] | None = None
+    reverse: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,26 +61,68 @@ class Series:
 
 @dataclass(frozen=True)
 class Readout:
-    """A figure under the chart; the last of a view's three is the verdict, in words."""
+    """A figure beside the chart; the last of a view's three is the verdict, in words.
+
+    Attributes:
+        label: What it is.
+        text: What the reader sees.
+        value: The number behind the text, if there is one.
+        tone: Whether it is good news.
+        note: A few words under a verdict that say what it means.
+        percent: Whether ``value`` is a share that is read, and guessed, in percent.
+    """
 
     label: str
     text: str
     value: float | None = None
     tone: Tone = "plain"
+    note: str = ""
+    percent: bool = False
+
+    def __str__(self) -> str:
+        """The text alone, as a sentence has it."""
+        return self.text
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One cell a layer (or time step) above the chart, filled on a *linear* scale.
+
+    Attributes:
+        label: What fills a cell.
+        values: One per place, the first nearest the input; 1 fills the cell, and what is more
+            than :data:`LOUD` is drawn as too loud.
+        count: How many places are reached, in words (``"3 of 30 layers still hear it"``).
+        slots: How many places the largest setting has.
+        ends: What stands before the first place, and where the signal comes from.
+    """
+
+    label: str
+    values: Sequence[float]
+    count: str
+    slots: int
+    ends: tuple[str, str] = ("input", "loss")
+
+
+LOUD = 20.0
 
 
 @dataclass(frozen=True)
 class View:
-    """One chart with its three readouts: everything that a bench shows for one setting."""
+    """One chart with its strip and three readouts: what a bench shows for one setting."""
 
     x: Axis
     y: Axis
     series: tuple[Series, ...]
     readouts: tuple[Readout, Readout, Readout]
+    strip: Strip | None = None
 
     def summary(self) -> str:
-        """The three readouts as one sentence: a description for those who do not see the chart."""
-        return "; ".join(f"{r.label}: {r.text}" for r in self.readouts) + "."
+        """Readouts and strip as one sentence: a description for those who do not see them."""
+        parts = [f"{r.label}: {r.text}" for r in self.readouts]
+        if self.strip:
+            parts.append(self.strip.count)
+        return "; ".join(parts) + "."
 
     def to_json(self) -> dict:
         """The view as plain JSON data.
@@ -88,13 +134,9 @@ class View:
             "x": _axis(self.x),
             "y": _axis(self.y),
             "series": [_series(s, digits) for s in self.series],
-            "readouts": [
-                {k: v for k, v in (("label", r.label), ("text", r.text), ("tone", r.tone))}
-                | ({} if r.value is None else {"value": number(r.value)})
-                for r in self.readouts
-            ],
+            "readouts": [_readout(r) for r in self.readouts],
             "summary": self.summary(),
-        }
+        } | ({"strip": _strip(self.strip)} if self.strip else {})
 
 
 def _axis(axis: Axis) -> dict:
@@ -107,7 +149,32 @@ def _axis(axis: Axis) -> dict:
         out["whole"] = True
     if axis.names is not None:
         out["names"] = list(axis.names)
+    if axis.reverse:
+        out["reverse"] = True
     return out
+
+
+def _readout(readout: Readout) -> dict:
+    out: dict = {"label": readout.label, "text": readout.text, "tone": readout.tone}
+    if readout.value is not None:
+        out["value"] = number(readout.value)
+    if readout.note:
+        out["note"] = readout.note
+    if readout.percent:
+        out["percent"] = True
+    return out
+
+
+def _strip(strip: Strip) -> dict:
+    # A hundredth of a cell is less than a pixel. What is not a number does not fill its cell.
+    cells = [number(round(min(v, 2 * LOUD), 2)) if v > 0 else 0 for v in strip.values]
+    return {
+        "label": strip.label,
+        "cells": cells,
+        "count": strip.count,
+        "slots": strip.slots,
+        "ends": list(strip.ends),
+    }
 
 
 def _series(series: Series, digits: int) -> dict:

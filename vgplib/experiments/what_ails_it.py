@@ -12,14 +12,15 @@ import numpy as np
 
 from vgplib.engine.experiment import Batch, Choice, Experiment, Settings
 from vgplib.experiments.patients import EVERY, PATIENTS, STEPS, course
-from vgplib.experiments.reading import EXPLODED, VANISHED, band, decades
+from vgplib.experiments.reading import EXPLODED, VANISHED, back, back_axis, band
 from vgplib.experiments.view import Axis, Readout, Series, View
-from vgplib.numbers import figures
+from vgplib.numbers import apart, figures, percent
 
 if TYPE_CHECKING:
     import xarray as xr
 
 GUESSING = float(np.log(10))
+DEEPEST = max(patient.depth for patient in PATIENTS.values())
 LEAP, CREEP = 1e-1, 1e-5  # of one step, relative to the weights: too large, and too small to see
 
 NAMES = {
@@ -123,13 +124,13 @@ def _exploding(e: Evidence) -> Judged:
 def _dead(e: Evidence) -> Judged:
     if not e.relu:
         return False, "no unit gives 0 for every image"
-    return e.flat >= 0.5, f"{e.flat:.0%} of a layer give 0 for every image"
+    return e.flat >= 0.5, f"{percent(e.flat)} of a layer give 0 for every image"
 
 
 def _saturation(e: Evidence) -> Judged:
     if e.relu:
         return False, "its units are not of the kind that saturates"
-    return e.flat >= 0.5, f"{e.flat:.0%} of a layer start in the flat part"
+    return e.flat >= 0.5, f"{percent(e.flat)} of a layer start in the flat part"
 
 
 def _rate_low(e: Evidence) -> Judged:
@@ -155,14 +156,14 @@ def _converged(e: Evidence) -> Judged:
 
 
 def _labels(e: Evidence) -> Judged:
-    said = f"{e.train:.0%} of the training labels, {e.test:.0%} of the test labels"
+    said = f"{percent(e.train)} of training labels right, {percent(e.test)} of test labels"
     return e.train > 0.15 and e.test < 0.15, said
 
 
 def _healthy(e: Evidence) -> Judged:
     learns = e.loss[-1] < 0.5 * e.loss[0]
     return bool(learns and e.test > 0.8 and e.loss[0] > 0.05), (
-        f"the loss goes from {figures(float(e.loss[0]))} to {figures(float(e.loss[-1]))}"
+        "the loss goes from {} to {}".format(*apart(float(e.loss[0]), float(e.loss[-1])))
     )
 
 
@@ -204,9 +205,9 @@ def _loss(data: xr.Dataset) -> Chart:
     guess = Series("guessing (ln 10)", [0, STEPS], [GUESSING, GUESSING], role="theory")
     return (
         Axis("step", (0, STEPS), whole=True),
-        Axis("training loss", decades(runs, np.array([GUESSING])), log=True),
+        Axis("training loss", (1e-4, 1e3), log=True),
         (band("training loss", data["step"].values, runs), guess),
-        Readout("Training loss", f"{figures(start)} → {figures(end)}", end),
+        Readout("Training loss", " → ".join(apart(start, end)), end),
     )
 
 
@@ -218,27 +219,27 @@ def _accuracy(data: xr.Dataset) -> Chart:
         Axis("step", (0, STEPS), whole=True),
         Axis("share of right answers", (0, 1)),
         (band("training digits", steps, train), band("test digits", steps, test, role="second")),
-        Readout("Right, training and test", f"{ends[0]:.0%}, {ends[1]:.0%}", ends[1]),
+        Readout("Right, training and test", ", ".join(map(percent, ends)), ends[1]),
     )
 
 
 def _signal(data: xr.Dataset) -> Chart:
     start = np.median(data["signal"].values[:, 0, :-1], axis=0)
     text = figures(float(start[0] / start[-1])) if start[-1] else "0 in both"
-    return _profile(data, "signal", "error signal", Readout("Layer 1 vs last hidden, start", text))
+    return _profile(data, "signal", "error signal", Readout("Layer 1 / last hidden, start", text))
 
 
 def _update(data: xr.Dataset) -> Chart:
     first = float(np.median(data["update"].values[:, 0, 0]))
-    said = Readout("Layer 1 changes in the first step by", figures(first), first)
+    said = Readout("Layer 1 moves in step 1 by", figures(first), first)
     return _profile(data, "update", "change in one step, relative to the weights", said)
 
 
 def _profile(data: xr.Dataset, name: str, label: str, said: Readout) -> Chart:
-    places, runs = data["place"].values, data[name].values
+    places, runs = back(data.sizes["place"]), data[name].values
     return (
-        Axis("layer (the last is the read-out)", (1, len(places)), whole=True),
-        Axis(label, decades(runs), log=True, floor="0"),
+        back_axis(DEEPEST + 1, "layers back from the output layer"),
+        Axis(label, (1e-7, 1e2), log=True, floor="0"),
         (
             band("at the start", places, runs[:, 0]),
             band("after 150 steps", places, runs[:, 1], role="second"),
@@ -251,13 +252,13 @@ def _flat(data: xr.Dataset) -> Chart:
     layers, runs = data["layer"].values, data["flat"].values
     worst = float(np.median(runs[:, 0].max(axis=1)))
     return (
-        Axis("hidden layer", (1, len(layers)), whole=True),
+        Axis("hidden layer", (0.5, DEEPEST + 0.5), whole=True),
         Axis("share dead (ReLU) or saturated (others)", (0, 1)),
         (
             band("at the start", layers, runs[:, 0]),
             band("after 150 steps", layers, runs[:, 1], role="second"),
         ),
-        Readout("Worst layer, at the start", f"{worst:.0%}", worst),
+        Readout("Worst layer, at the start", percent(worst), worst, percent=True),
     )
 
 
@@ -292,6 +293,6 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "Ten networks on the digits, 150 steps each, recorded before the first step and at the "
-        "end. Lines: median of 5 seeds; bands: their range; dashed: guessing."
+        "end. Lines: the median of five seeds; bands: their range; dashed: guessing."
     ),
 )

@@ -1,1 +1,1 @@
-"""What stands on a page: bench, quiz, boxes, pictures, mathematics, and the book's extension."""
+"""What stands on a page: bench, quiz, exercises, figures, mathematics, and the book's extension."""

@@ -7,6 +7,7 @@ script the picture, its description and its table say what the chart says.
 
 from __future__ import annotations
 
+import functools
 import html
 import itertools
 from collections.abc import Sequence
@@ -15,11 +16,10 @@ from typing import Any
 import anywidget
 import traitlets
 
-from vgplib import errors
-from vgplib.engine.experiment import Control, Experiment, Settings, Slider
+from vgplib.engine.experiment import Control, Experiment, Slider
 from vgplib.experiments import experiment, look
-from vgplib.lesson import picture
-from vgplib.lesson.bundle import DIST, island, live_parts, unique
+from vgplib.lesson import banks, picture
+from vgplib.lesson.bundle import DIST, island, show, unique
 from vgplib.lesson.text import plain, segments, to_html
 
 
@@ -45,7 +45,8 @@ class Bench(anywidget.AnyWidget):
 
     def __init__(self, exp: Experiment, shown: list[Control], spec: dict[str, Any]) -> None:
         fixed, start = spec["fixed"], spec["initial"]
-        super().__init__(spec=spec, frames=_frames(exp, shown, fixed), settings=start)
+        first = look(exp, exp.check({**fixed, **start})).to_json()
+        super().__init__(spec=spec, settings=start, frame=first, answers=start)
         self._experiment, self._shown, self._fixed = exp, shown, fixed
         self._cell: dict | None = None
         self.controls = {c.name: Setting(c, start[c.name]) for c in shown}
@@ -54,9 +55,12 @@ class Bench(anywidget.AnyWidget):
             self.observe(self._set_from_trait, control.name)
             traitlets.link((self, control.name), (self.controls[control.name], "value"))
         self.observe(self._answer, "settings")
-        full = exp.check({**fixed, **start})
-        if not exp.on_grid(full):  # the table cannot show it, so it is answered from the start
-            self.frame, self.answers = look(exp, full).to_json(), start
+        self.on_msg(self._send_table)
+
+    def _send_table(self, widget: Any, content: Any, buffers: Any) -> None:
+        """Give a front end the whole table: one that is there asks, a run without one never."""
+        if content == "table":
+            self.frames = table(self.spec)
 
     def _set_from_trait(self, change: Any) -> None:
         self.settings = {**self.settings, change.name: change.new}
@@ -68,7 +72,7 @@ class Bench(anywidget.AnyWidget):
             full = self._experiment.check({**self._fixed, **settings})
             for name in settings:
                 setattr(self, name, settings[name])
-            if not self._experiment.on_grid(full):
+            if not (self.frames and self._experiment.on_grid(full)):
                 self.status = {"state": "busy", "message": ""}
                 with self.hold_sync():
                     self.frame = look(self._experiment, full).to_json()
@@ -97,45 +101,51 @@ class Bench(anywidget.AnyWidget):
         return look(self._experiment, full).to_json()
 
     def __repr__(self) -> str:
-        full = self._experiment.check({**self._fixed, **self.settings})
-        said = ", ".join(f"{k}={v!r}" for k, v in full.items())
-        lines = [f"{r['label']}: {r['text']}" for r in self._frame_now()["readouts"]]
-        return "\n".join([f"{self._experiment.name}({said})", *(f"  {line}" for line in lines)])
+        lines = [_titled(self.spec)]
+        if guess := self.spec["predict"]:
+            lines += [f"Predict first: {guess['words']}", *(f"- {o}" for o in guess["choices"])]
+            lines.append("Run this cell to make your guess, then move the controls.")
+        else:
+            lines += [f"- {r['label']}: {r['text']}" for r in self._frame_now()["readouts"]]
+        return "\n".join(lines)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+    def _ipython_display_(self) -> None:
         from IPython import get_ipython
 
         shell = get_ipython()
         self._cell = shell.get_parent() if hasattr(shell, "get_parent") else None
-        return live_parts(self, {"text/plain": repr(self), "text/html": self._static()})
+        show(self, self.still(), repr(self))
 
-    def _static(self) -> str:
+    def still(self) -> str:
+        """The bench where no script runs: the question, then the picture folded away."""
         frame, spec = self._frame_now(), self.spec
         shown = ", ".join(
             f"{plain(control.label)}: {control.show(self.settings[control.name])}"
             for control in self._shown
         )
-        title = (
-            f"Experiment {spec['number']} · {spec['title']}" if spec["number"] else spec["title"]
-        )
+        title = _titled(spec)
         description = f"{title}. {shown}. {frame['summary']}"
-        question = (
-            f'<p class="vgp-question">{to_html(spec["predict"]["question"])}</p>'
-            if spec["predict"]
-            else ""
-        )
-        fallback = (
-            f'<figure class="vgp-fallback"><p class="vgp-title">{html.escape(title)}</p>{question}'
+        chart = (
             f"{picture.svg(frame, description, spec['id'])}"
             f"<figcaption><p>{html.escape(shown)}. {html.escape(frame['summary'])}</p>"
             f"<p>{to_html(spec['caption'])}</p></figcaption>"
-            f"<details><summary>Data table</summary>"
-            f"{picture.table(frame, title)}</details></figure>"
+            f"<details><summary>Data table</summary>{picture.table(frame, title)}</details>"
+        )
+        if guess := spec["predict"]:
+            options = "".join(f"<li>{to_html(o)}</li>" for o in guess.get("options", ()))
+            chart = (
+                f'<p class="vgp-question"><strong>Predict first.</strong> '
+                f"{to_html(guess['question'])}</p>{f'<ul>{options}</ul>' if options else ''}"
+                f'<details class="vgp-shown"><summary>Show the chart</summary>{chart}</details>'
+            )
+        fallback = (
+            f'<figure class="vgp-fallback"><p class="vgp-title">{html.escape(title)}</p>'
+            f"{chart}</figure>"
         )
         state = {
             "kind": "bench",
             "spec": spec,
-            "frames": self.frames,
+            "frames": [],
             "settings": self.settings,
             "live": False,
             "frame": None,
@@ -143,6 +153,10 @@ class Bench(anywidget.AnyWidget):
             "status": {"state": "idle", "message": ""},
         }
         return island("bench", spec["id"], state, fallback)
+
+
+def _titled(spec: dict[str, Any]) -> str:
+    return f"Experiment {spec['number']} · {spec['title']}" if spec["number"] else spec["title"]
 
 
 class _Value(traitlets.TraitType):
@@ -170,7 +184,7 @@ def bench(
     number: str | None = None,
     title: str | None = None,
     controls: Sequence[str] | None = None,
-    predict: dict[str, Any] | None = None,
+    predict: str | None = None,
     **settings: Any,
 ) -> Bench:
     """Show an experiment.
@@ -181,19 +195,20 @@ def bench(
         title: In place of the experiment's own title.
         controls: The settings that the reader can move, in order; by default all. The others
             stay as given.
-        predict: A question that is asked before the chart shows. Either ``question``,
-            ``options``, ``answer`` (the right option, word for word) and ``because``; or
-            ``question``, ``readout`` (0, 1 or 2: the figure to guess), optionally ``log`` and
-            ``unit``, and ``because``. Texts may hold ``$mathematics$``.
+        predict: The id of a prediction in the question banks: it is asked before the chart
+            shows.
         **settings: Where the controls start.
 
     Raises:
-        ValueError: An unknown experiment, setting or value; the message says what is allowed.
+        ValueError: An unknown experiment, setting, value or prediction, or a control that is named
+            twice; the message says what is allowed.
         vgplib.errors.AtlasError: The experiment's atlas is missing or damaged.
     """
     exp = experiment(name)
     start = exp.check(settings)
     shown = [exp.control(c) for c in controls] if controls else list(exp.controls)
+    if twice := [c.name for k, c in enumerate(shown) if c in shown[:k]]:
+        raise ValueError(f"the control {twice[0]!r} is named twice in {list(controls or ())}.")
     spec = {
         "id": unique(name),
         "experiment": name,
@@ -203,14 +218,16 @@ def bench(
         "controls": [_control(c) for c in shown],
         "initial": {c.name: start.pop(c.name) for c in shown},
         "fixed": start,
-        "predict": _predict(predict) if predict else None,
+        "predict": _predict(banks.find("predictions", predict)) if predict else None,
         "caption": segments(exp.caption),
     }
     return Bench(exp, shown, spec)
 
 
 def _source(exp: Experiment) -> str:
-    return "computed by PyTorch" if exp.seeds == 1 else f"measured in PyTorch, {exp.seeds} seeds"
+    if exp.seeds == 1:
+        return "computed by PyTorch"
+    return f"measured in PyTorch, range of {exp.seeds} seeds"
 
 
 def _control(control: Control) -> dict[str, Any]:
@@ -231,27 +248,47 @@ def _control(control: Control) -> dict[str, Any]:
     return {"name": control.name, "label": label, "kind": "choice", "options": options}
 
 
-def _predict(given: dict[str, Any]) -> dict[str, Any]:
-    """The question in the front end's form; :class:`ValueError` if its answer is no option."""
+def _predict(given: banks.Prediction) -> dict[str, Any]:
+    """The question in the front end's form, and as the words that a terminal shows."""
+    options = given.options or []
     out: dict[str, Any] = {
-        "question": segments(given["question"]),
-        "because": segments(given["because"]),
+        "id": given.id,
+        "question": segments(given.question),
+        "because": segments(given.because),
+        "words": plain(given.question),
+        "choices": [plain(o) for o in options],
     }
-    if "options" in given:
-        errors.choose("answer", given["answer"], given["options"])
-        out["options"] = [segments(o) for o in given["options"]]
-        out["answer"] = list(given["options"]).index(given["answer"])
+    if options:
+        out["options"] = [segments(o) for o in options]
+        out["answer"] = options.index(str(given.answer))
     else:
-        keys = ("readout", "log", "unit")
-        out["numeric"] = {"log": False, "unit": ""} | {k: given[k] for k in keys if k in given}
+        out["numeric"] = {"readout": given.readout, "log": given.log, "unit": given.unit}
     return out
 
 
-def _frames(exp: Experiment, shown: list[Control], fixed: Settings) -> list[dict[str, Any]]:
-    """One frame per setting of the shown controls' grid, the last control fastest."""
-    names = [c.name for c in shown]
+def fill(state: dict[str, Any]) -> None:
+    """Give the state of a bench on a page its table; the states of other parts stay as they are."""
+    if state["kind"] == "bench":
+        state["frames"] = table(state["spec"])
+
+
+def table(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """One frame per setting of the shown controls' grid, the last control fastest.
+
+    Args:
+        spec: A bench's ``spec``. Benches of the same experiment and controls share one table.
+    """
+    names = tuple(c["name"] for c in spec["controls"])
+    return _table(spec["experiment"], names, tuple(spec["fixed"].items()))
+
+
+@functools.cache
+def _table(
+    name: str, names: tuple[str, ...], fixed: tuple[tuple[str, Any], ...]
+) -> list[dict[str, Any]]:
+    exp = experiment(name)
     settings = (
-        exp.check({**fixed, **dict(zip(names, values, strict=True))})
-        for values in itertools.product(*(c.values for c in shown))
+        exp.check({**dict(fixed), **dict(zip(names, values, strict=True))})
+        for values in itertools.product(*(exp.control(n).values for n in names))
     )
     return [look(exp, s).to_json() for s in settings]

@@ -1,7 +1,8 @@
 """The Sphinx extension of the book: formulas as MathML, and pages that need no network.
 
 Listed in ``_config.yml``. It adds the book's style sheet and the benches' script to every page,
-and leaves out what the theme would load and the book does not use.
+leaves out what the theme would load and the book does not use, and lets ``links`` and
+``downloads`` mend what they are for.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from sphinx.util import logging
 from sphinx.util.fileutil import copy_asset_file
 from sphinx.util.math import get_node_equation_number
 
-from vgplib.lesson import mathml
+import vgplib
+from vgplib.lesson import downloads, links, mathml
+from vgplib.lesson.bench import fill
+from vgplib.lesson.bundle import finished
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -38,6 +42,8 @@ UNUSED = (
     "*webpack-macros.html",
 )
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+# Published beside the pages, for those who run a chapter elsewhere.
+WHEEL = f"dist/vgplib-{vgplib.__version__}-py3-none-any.whl"
 THEME_STYLES = "styles/pydata-sphinx-theme.css"
 
 _LOG = logging.getLogger(__name__)
@@ -87,9 +93,9 @@ def _mend_page(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Mend what the builders of a page put on it, before its template is filled in."""
-    # An entry of a bibliography is an item of its list, for screen readers.
     if "body" in context:
-        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        body = links.to_pages(app, page, finished(context["body"], fill))
+        context["body"] = links.explain_terms(app, page, body)
     # The state of widgets is for live front ends; here it would be the tables once more.
     context["script_files"] = [
         file
@@ -98,15 +104,26 @@ def _mend_page(
     ]
 
 
-def _use_templates(app: Sphinx, config: Config) -> None:
+def _prepare(app: Sphinx, config: Config) -> None:
     config.templates_path.insert(0, str(HERE / "templates"))
+    config.html_context["wheel"] = WHEEL
+    # The source of a notebook stands beside it; the book is made of the notebook.
+    config.exclude_patterns += [
+        f"{name}.md"
+        for name in getattr(config, "external_site_map", ())
+        if Path(app.srcdir, f"{name}.ipynb").exists()
+    ]
+    if not config.html_theme_options.get("repository_url"):
+        config.html_theme_options.pop("launch_buttons", None)  # there is nowhere to launch from
 
 
 def _finish(app: Sphinx, error: Exception | None) -> None:
     """Put the book's files beside the pages, and take the theme's unused ones away."""
     if error or app.builder.format != "html":
         return
-    static = Path(app.outdir) / "_static"
+    pages = Path(app.outdir)
+    downloads.publish(pages.parent / "jupyter_execute", pages / "_sources")
+    static = pages / "_static"
     # Not straight into _static: Jupyter Book would add each script there to each page.
     (static / "vgp").mkdir(exist_ok=True)
     for file in (*STYLES, SCRIPT):
@@ -124,7 +141,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for file in STYLES:
         app.add_css_file(f"vgp/{file.name}", priority=900)
     app.add_js_file(f"vgp/{SCRIPT.name}", loading_method="defer")
-    app.connect("config-inited", _use_templates, priority=900)
+    app.add_post_transform(links.HtmlTargets)
+    app.connect("config-inited", _prepare, priority=900)
+    app.connect("doctree-read", links.collect_ids)
     app.connect("html-page-context", _mend_page, priority=900)
     app.connect("build-finished", _finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

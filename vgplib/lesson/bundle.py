@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import itertools
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +30,62 @@ def island(kind: str, key: str, state: dict[str, Any], fallback: str) -> str:
         state: What the front end's model holds; it stands in the page as JSON.
         fallback: HTML for no JavaScript, for print engines and for search.
     """
-    # "</" would end the script element early; JSON allows the escaped form.
-    data = json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
     return (
         f'<div class="vgp" id="{html.escape(key)}" data-vgp="{kind}">'
-        f'<script type="application/json" class="vgp-state">{data}</script>'
+        f'<script type="application/json" class="vgp-state">{_dumped(state)}</script>'
         f"{fallback}</div>"
     )
 
 
-def live_parts(widget: Any, shown: dict[str, Any]) -> tuple[dict, dict]:
-    """The MIME bundle of ``widget`` for live front ends, with the parts in ``shown`` beside it.
+# JupyterLab says "model not found" where a saved notebook is opened without its kernel. The still
+# output above says it all then, so that line is taken away.
+_QUIET = (
+    '<style class="vgp-quiet">.jp-OutputArea-child:has(.vgp-fallback, .vgp-yours) + '
+    ".jp-OutputArea-child > .jupyter-widgets:not(:has(*)) { display: none }</style>"
+)
+
+
+def show(widget: Any, still: str, text: str) -> None:
+    """Show a widget in a notebook in two outputs: one that stays, and one that lives.
+
+    The first is HTML, for files that are opened again, exports, and the book; the front end hides
+    it when the second, the widget, comes alive (``render.js``).
 
     Args:
         widget: An ipywidget.
-        shown: MIME type -> data, such as ``text/html`` for the book.
+        still: HTML that says the same without a kernel.
+        text: The same in plain words.
     """
+    from IPython.display import display
     from ipywidgets import DOMWidget
 
-    data = DOMWidget._repr_mimebundle_(widget) or {}
-    return {**data, **shown}, {}
+    display({"text/html": still + _QUIET, "text/plain": text}, raw=True)
+    live = DOMWidget._repr_mimebundle_(widget) or {}
+    live.pop("text/plain", None)
+    display({**live, "text/html": ""}, raw=True)
+
+
+_STATE = re.compile(
+    r'(<script type="application/json" class="vgp-state">)(.*?)(</script>)', re.DOTALL
+)
+
+
+def finished(page: str, fill: Callable[[dict[str, Any]], None]) -> str:
+    """A page of the book: each island's state is filled, and what is for notebooks goes.
+
+    Args:
+        page: HTML with islands.
+        fill: Changes a state in place.
+    """
+
+    def filled(found: re.Match[str]) -> str:
+        state = json.loads(found[2])
+        fill(state)
+        return f"{found[1]}{_dumped(state)}{found[3]}"
+
+    return _STATE.sub(filled, page.replace(_QUIET, ""))
+
+
+def _dumped(state: dict[str, Any]) -> str:
+    # "</" would end the script element early; JSON allows the escaped form.
+    return json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")

@@ -7,8 +7,12 @@ import math
 from typing import Any
 
 from vgplib.drawing import LIGHT, figure_svg
+from vgplib.experiments.view import LOUD
+from vgplib.numbers import figures
 
 _ROLE = {"main": LIGHT["accent"], "second": LIGHT["second"], "theory": LIGHT["muted"]}
+_STYLE = {"main": "-", "second": "-.", "theory": "--"}
+_LEFT, _WIDTH = 0.11, 0.86  # of the picture: where strip and chart stand
 
 
 def svg(frame: dict[str, Any], label: str, salt: str) -> str:
@@ -21,16 +25,44 @@ def svg(frame: dict[str, Any], label: str, salt: str) -> str:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 3.6))
-    _draw(figure.add_axes((0.11, 0.15, 0.86, 0.74)), frame)
+    strip = frame.get("strip")
+    figure = Figure(figsize=(7, 4.4 if strip else 3.6))
+    if strip:
+        _draw_strip(figure.add_axes((_LEFT, 0.885, _WIDTH, 0.06)), strip)
+        _draw(figure.add_axes((_LEFT, 0.13, _WIDTH, 0.62)), frame)
+    else:
+        _draw(figure.add_axes((_LEFT, 0.15, _WIDTH, 0.74)), frame)
     return figure_svg(figure, label, salt)
+
+
+def _draw_strip(axes: Any, strip: dict[str, Any]) -> None:
+    """One cell a place, the last at the right, filled on a linear scale."""
+    cells = [float(v) for v in strip["cells"]]
+    places = range(strip["slots"] - len(cells), strip["slots"])
+    colours = [LIGHT["second"] if v > LOUD else LIGHT["accent"] for v in cells]
+    axes.bar(places, 1, 0.86, color=LIGHT["panel"], edgecolor=LIGHT["line"], linewidth=0.5)
+    axes.bar(places, [min(v, 1.0) for v in cells], 0.86, color=colours)
+    axes.set_xlim(-0.5, strip["slots"] - 0.5)
+    axes.set_ylim(0, 1)
+    axes.set_axis_off()
+    muted = {"color": LIGHT["muted"], "fontsize": 9, "transform": axes.transAxes}
+    axes.text(0, 1.2, strip["label"], **muted)
+    axes.text(1, 1.2, strip["count"], **muted | {"color": LIGHT["ink"]}, ha="right", weight="bold")
+    first, last = strip["ends"]
+    axes.text(1, -0.15, f"{first}  ←  {last}", **muted, ha="right", va="top")
 
 
 def _draw(axes: Any, frame: dict[str, Any]) -> None:
     x, y = frame["x"], frame["y"]
     low, high = y["domain"]
+    foot = _foot(y)
     if y.get("log"):
         axes.set_yscale("log")
+    if "names" in x:
+        axes.set_xticks(range(len(x["names"])), x["names"])
+    else:
+        axes.set_xlim(*(reversed(x["domain"]) if x.get("reverse") else x["domain"]))
+    axes.set_ylim(foot, high)
     for series in frame["series"]:
         colour = _ROLE[series["role"]]
         values = [_place(v, y) for v in series["y"]]
@@ -43,14 +75,17 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
         if "low" in series:
             ends = ([_place(v, y) for v in series[k]] for k in ("low", "high"))
             axes.fill_between(series["x"], *ends, color=colour, alpha=0.18, linewidth=0)
-        style = {"main": "-", "second": "-.", "theory": "--"}[series["role"]]
+        style = _STYLE[series["role"]]
         axes.plot(series["x"], values, style, color=colour, linewidth=2, label=series["name"])
-    if "names" in x:
-        axes.set_xticks(range(len(x["names"])), x["names"])
-    else:
-        axes.set_xlim(*x["domain"])
-    axes.set_ylim(low, high)
-    axes.set_xlabel(x["label"], loc="right", color=LIGHT["muted"])
+        if series["role"] != "theory":
+            _point_outside(axes, series, y, colour)
+    if foot < low:
+        axes.axhline(foot, color=LIGHT["muted"], linewidth=1, linestyle=":")
+        where = axes.get_yaxis_transform()
+        axes.text(0, foot, f"{y['floor']} ", transform=where, ha="right", color=LIGHT["muted"])
+        axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
+    arrow = "← {}" if x.get("reverse") else "{}"
+    axes.set_xlabel(arrow.format(x["label"]), loc="right", color=LIGHT["muted"])
     axes.set_title(y["label"], loc="left", fontsize=10, color=LIGHT["muted"])
     axes.grid(axis="y", color=LIGHT["line"])
     axes.set_axisbelow(True)
@@ -60,13 +95,50 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
         axes.legend(frameon=False, labelcolor=LIGHT["ink"], loc="best")
 
 
+def _point_outside(axes: Any, series: dict[str, Any], y: dict[str, Any], colour: str) -> None:
+    """Where a line leaves the axis, an arrow and the number that is farthest out."""
+    values = [float(v) for v in series["y"]]
+    for side in (-1, 1):
+        out = [k for k, v in enumerate(values) if _side(v, y) == side]
+        if not out:
+            continue
+        nearest = min(out, key=series["x"].__getitem__)
+        far = (min if side < 0 else max)(values[k] for k in out)
+        axes.annotate(
+            f"{'↓' if side < 0 else '↑'} {figures(far)}",
+            (series["x"][nearest], y["domain"][side > 0]),
+            xytext=(-8, -11 * side - 4),
+            textcoords="offset points",
+            ha="right",
+            color=colour,
+            weight="bold",
+        )
+
+
+def _foot(axis: dict[str, Any]) -> float:
+    """The end of the drawn axis: below its domain where exact zeros have a line of their own."""
+    low, high = axis["domain"]
+    return low * (low / high) ** 0.1 if axis.get("log") and "floor" in axis else low
+
+
+def _side(value: float, axis: dict[str, Any]) -> int:
+    """-1 below the axis, 1 above it (what is not finite, too), 0 on it."""
+    low, high = axis["domain"]
+    if value == 0 and "floor" in axis:
+        return 0
+    if not math.isfinite(value):
+        return -1 if value == -math.inf else 1
+    return -1 if value < low else int(value > high)
+
+
 def _place(value: float | str, axis: dict[str, Any]) -> float:
-    """Where a value stands: 0 and what lies below at the floor, what is not finite at the top."""
+    """Where a value stands: what the axis cannot show at its end, exact zeros on their line."""
     low, high = axis["domain"]
     number = float(value)
-    if not math.isfinite(number):
-        return low if number == -math.inf else high
-    return min(max(number, low), high)
+    if number == 0 and "floor" in axis:
+        return _foot(axis)
+    side = _side(number, axis)
+    return low if side < 0 else high if side > 0 else number
 
 
 def table(frame: dict[str, Any], caption: str) -> str:

@@ -6,8 +6,8 @@ common shape, else a float.
 
 =================  ==================================================================
 wide networks      ``fixed_point``, ``chi``, ``signal_factor``, ``depth_scale``,
-                   ``fixed_correlation``, ``correlation_map``, ``critical_line``,
-                   ``signal_profile``, ``normal_expectation``
+                   ``fixed_correlation``, ``correlation_map``, ``difference_profile``,
+                   ``critical_line``, ``signal_profile``, ``normal_expectation``
 initial weights    ``lecun_variance``, ``glorot_variance``, ``glorot_bound``,
                    ``he_variance``, ``pytorch_variance``, ``preserving_variance``, ``gain``
 products of them   ``largest_singular_value``, ``log_norm_mean``, ``log_norm_variance``,
@@ -25,7 +25,11 @@ number formats     ``number_format``, ``underflow_depth``
 =================  ==================================================================
 """
 
-from vgplib.measures.theory.correlation import correlation_map, fixed_correlation
+from vgplib.measures.theory.correlation import (
+    correlation_map,
+    difference_profile,
+    fixed_correlation,
+)
 from vgplib.measures.theory.depth_scales import depth_scale
 from vgplib.measures.theory.descent import (
     adam_first_step,
@@ -99,6 +103,7 @@ __all__ = [
     "deepnorm_alpha",
     "deepnorm_beta",
     "depth_scale",
+    "difference_profile",
     "dropout_factor",
     "fixed_correlation",
     "fixed_point",

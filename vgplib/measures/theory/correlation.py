@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from vgplib import errors
 from vgplib.measures.theory._arguments import Numbers, number, plain
 from vgplib.measures.theory._quadrature import Function, Phi, normal_mean, normal_nodes
 from vgplib.measures.theory.mean_field import (
@@ -57,6 +58,53 @@ def fixed_correlation(
     return plain(c.reshape(shape))
 
 
+def difference_profile(
+    activation: str | Function,
+    depth: int,
+    weight_variance: float,
+    bias_variance: float = 0.0,
+    difference: float = 1.0,
+    input_variance: float = 1.0,
+) -> list[float]:
+    """How different two inputs still are in layers 1 to ``depth``, relative to their size.
+
+    ``sqrt(E[(u1 - u2)^2] / q_l) = sqrt(2 (1 - c_l))`` of the pre-activations u1, u2 of two inputs
+    of equal size. Near 0 it is multiplied by ``sqrt(chi_1)`` per layer once q has settled, as the
+    error signal is on its way back: chi_1 is the slope of the correlation map at c = 1.
+
+    Args:
+        activation: As for :func:`fixed_point`.
+        depth: Layers.
+        weight_variance: Variance of a weight times fan_in.
+        bias_variance: Variance of a bias.
+        difference: Of the inputs, relative to their size: above 0 and below 2 (opposites).
+        input_variance: Mean square of an input feature.
+
+    Returns:
+        ``depth`` numbers.
+
+    Raises:
+        ValueError: The activation is unknown, or a number is out of range.
+    """
+    phi, depth = Phi(activation), errors.whole("depth", depth)
+    weight, bias = (
+        number(name, value, least=0).item()
+        for name, value in [("weight_variance", weight_variance), ("bias_variance", bias_variance)]
+    )
+    inputs = number("input_variance", input_variance, above=0).item()
+    start = number("difference", difference, above=0).item()
+    if start >= 2:
+        raise ValueError(f"difference must be below 2, not {difference!r}.")
+    q, squared = weight * inputs + bias, weight * inputs * start**2
+    profile = []
+    for _ in range(depth):
+        profile.append(math.sqrt(squared / q))
+        u1, u2, shares = _pairs(phi, q - squared / 4, squared / 4)
+        squared = weight * (shares * (phi(u1) - phi(u2)) ** 2).sum().item()
+        q = weight * mean_square(phi, q).item() + bias
+    return profile
+
+
 def correlation_map(
     activation: str | Function,
     correlation: ArrayLike,
@@ -103,7 +151,7 @@ def _mapped(phi: Phi, c: float, weight: float, bias: float, q: float) -> float:
         both = torch.cat([phi.breaks, -phi.breaks])
         mean = normal_mean(lambda u: phi(u) * phi(-u), deviations(q), both).item()
     else:
-        u1, u2, shares = _pairs(phi, variance, c)
+        u1, u2, shares = _pairs(phi, *_independent(variance, c))
         mean = (shares * phi(u1) * phi(u2)).sum().item()
     whole = weight * mean_square(phi, q).item() + bias
     return (weight * mean + bias) / whole if whole else math.nan
@@ -165,23 +213,27 @@ def _close_in(phi: Phi, weight: float, bias: float, q: float, start: float) -> t
 
 def _pair_means(phi: Phi, q: float, c: float) -> tuple[float, float]:
     """E[phi(u1) phi(u2)] and E[phi'(u1) phi'(u2)]; u1, u2 ~ N(0, q) of correlation c."""
-    u1, u2, shares = _pairs(phi, q, c)
+    u1, u2, shares = _pairs(phi, *_independent(q, c))
     values = (shares * phi(u1) * phi(u2)).sum().item()
     return values, (shares * phi.slope(u1) * phi.slope(u2)).sum().item()
 
 
-def _pairs(phi: Phi, q: float, c: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Nodes u1, u2 and weights for means over N(0, q) of correlation c, from -1 to 1 without them.
+def _independent(q: float, c: float) -> tuple[float, float]:
+    """The variances of x and y, where u1, u2 = x + y, x - y are N(0, q) of correlation c."""
+    return q * (1 + c) / 2, q * (1 - c) / 2
 
-    For functions that are as good with u1 and u2 exchanged. ``u1, u2 = x + y, x - y`` with
-    independent x and y, of variances q (1 + c) / 2 and q (1 - c) / 2. Given y it is known where
-    the kinks lie.
+
+def _pairs(phi: Phi, sums: float, differences: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Nodes u1 and u2 and their weights, for means over ``u1, u2 = x + y, x - y``.
+
+    For functions that are as good with u1 and u2 exchanged. x and y are independent, of variances
+    ``sums`` and ``differences``, both above 0. Given y it is known where the kinks lie.
     """
-    deviation = torch.tensor([math.sqrt(q * (1 - c) / 2)], dtype=torch.float64)
+    deviation = torch.tensor([math.sqrt(differences)], dtype=torch.float64)
     crossings = (phi.breaks[:, None] - phi.breaks).flatten() / 2
     nodes, weights = normal_nodes(deviation, crossings)
     y, weights = deviation * nodes[nodes > 0][:, None], 2 * weights[nodes > 0]
-    deviation = torch.full((len(y),), math.sqrt(q * (1 + c) / 2), dtype=torch.float64)
+    deviation = torch.full((len(y),), math.sqrt(sums), dtype=torch.float64)
     nodes, shares = normal_nodes(deviation, torch.cat([phi.breaks - y, phi.breaks + y], dim=1))
     x = deviation[:, None] * nodes
     return x + y, x - y, weights[:, None] * shares

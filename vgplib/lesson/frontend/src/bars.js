@@ -1,105 +1,97 @@
 // @ts-check
-import { rectY, ruleY, text } from "@observablehq/plot";
-import { figures, number } from "./numbers.js";
+import { figures } from "./numbers.js";
 import { short } from "./scales.js";
-/** @import { Frame } from "./types.js" */
+import { px, s } from "./svg.js";
 /** @import { Styled } from "./styles.js" */
 /** @import { Space } from "./chart.js" */
 
 const SHARE = 0.76; // of the distance between two positions that their bars fill
 
 /**
- * The domains, with room for whole bars and for the figures at their ends.
- *
- * @param {Frame} frame
- * @param {{x: [number, number], y: [number, number]}} domains
- */
-export function widened(frame, { x, y }) {
-  const bar = frame.series.find((s) => s.kind === "bar");
-  if (!bar) return { x, y };
-  const half = frame.x.names || frame.x.log ? 0 : spacing(bar.x.map(number)) / 2;
-  const room = frame.y.log ? 0 : 0.07 * (y[1] - y[0]);
-  return {
-    x: /** @type {[number, number]} */ ([x[0] - half, x[1] + half]),
-    y: /** @type {[number, number]} */ ([y[0] < 0 ? y[0] - room : y[0], y[1] + room]),
-  };
-}
-
-/**
- * Bars from the zero line, side by side where there are several series, with their values.
+ * Bars from the zero line, side by side where there are several series, with their values. What
+ * was before, and theory, are dashes across a bar's place.
  *
  * @param {Space} space
  * @param {Styled[]} series
+ * @returns {SVGElement[]}
  */
-export function bars({ x, y, width, margin }, series) {
+export function bars({ x, y }, series) {
   if (!series.length) return [];
-  const ground = Math.max(y.domain[0], Math.min(y.domain[1], y.place(0)));
-  const solid = series.filter((s) => s.role !== "ghost" && s.role !== "theory");
-  const levels = series.filter((s) => s.role === "ghost" || s.role === "theory");
-  const unit = spacing(series[0].x);
+  const solid = series.filter((one) => one.role !== "ghost" && one.role !== "theory").reverse();
+  const places = [...new Set(series.flatMap((one) => one.x))].sort((a, b) => a - b);
+  const unit = places.length > 1 ? Math.abs(x.place(places[1]) - x.place(places[0])) : 80;
   const slot = (SHARE * unit) / Math.max(1, solid.length);
-  const pixels = ((width - margin.left - margin.right) / (x.domain[1] - x.domain[0])) * slot;
-  const longest = Math.max(...solid.flatMap((s) => s.y.map((v) => figures(v).length)));
-  const fits = 6.4 * longest < pixels / SHARE;
-  return [
-    ...solid.reverse().flatMap((s, n) => {
-      const starts = s.x.map((v) => v - (SHARE * unit) / 2 + n * slot);
-      const ys = s.y.map(y.place);
-      const figure = (/** @type {boolean} */ above) =>
-        text(
-          s.y.filter((_, k) => ys[k] >= ground === above),
-          {
-            x: starts.filter((_, k) => ys[k] >= ground === above).map((v) => v + slot / 2),
-            y: ys.filter((v) => v >= ground === above),
-            text: (v) => figures(v),
-            lineAnchor: above ? "bottom" : "top",
-            dy: above ? -5 : 5,
-            fill: "var(--vgp-ink)",
-          },
-        );
-      const shape = {
-        className: "vgp-bar",
-        x1: starts.map((v) => v + 0.04 * slot),
-        x2: starts.map((v) => v + 0.96 * slot),
-        y1: s.y.map(() => ground),
-        y2: ys,
-      };
-      // Side by side, bars differ in filling as well as in colour.
-      const look = {
-        fill: s.color,
-        fillOpacity: n ? 0.35 : 1,
-        stroke: s.color,
-        strokeWidth: n ? 1.5 : 0,
-      };
-      return [rectY(ys, { ...shape, ...look }), ...(fits ? [figure(true), figure(false)] : [])];
-    }),
-    ...levels.map((s) =>
-      ruleY(s.y.map(y.place), {
-        x1: s.x.map((v) => v - 0.46 * unit),
-        x2: s.x.map((v) => v + 0.46 * unit),
-        stroke: s.color,
-        strokeWidth: 2.5,
-        strokeDasharray: s.dash,
+  const within = (/** @type {number} */ v) =>
+    y.side(v) ? y.ends[y.side(v) < 0 ? 1 : 0] : y.place(v);
+  const ground = within(0);
+  const longest = Math.max(...solid.flatMap((one) => one.y.map((v) => figures(v).length)));
+  const fits = 6.4 * longest < slot / SHARE;
+  const left = (/** @type {Styled} */ one, /** @type {number} */ k) =>
+    x.place(one.x[k]) - (SHARE * unit) / 2 + solid.indexOf(one) * slot;
+
+  const shapes = solid.flatMap((one, n) =>
+    one.y.map((v, k) =>
+      s("rect", {
+        class: "vgp-bar",
+        x: px(left(one, k) + 0.04 * slot),
+        width: px(0.92 * slot),
+        y: px(Math.min(within(v), ground)),
+        height: px(Math.abs(within(v) - ground)),
+        fill: one.color,
+        // Side by side, bars differ in filling as well as in colour.
+        "fill-opacity": n ? 0.35 : 1,
+        stroke: one.color,
+        "stroke-width": n ? 1.5 : 0,
       }),
     ),
-    ruleY([ground], { stroke: "var(--vgp-muted)" }),
-  ];
+  );
+  const labels = solid.flatMap((one) =>
+    one.y.flatMap((v, k) => {
+      const out = y.side(v);
+      if (!fits && !out) return [];
+      const up = v >= 0;
+      // Beyond the edge there is no room: there the number stands inside, after an arrow.
+      const at = within(v) + (out ? (up ? 16 : -7) : up ? -6 : 15);
+      return s(
+        "text",
+        {
+          class: out ? "vgp-out vgp-on-bar" : "vgp-figure",
+          x: px(left(one, k) + slot / 2),
+          y: px(at),
+          "text-anchor": "middle",
+        },
+        `${out ? (out > 0 ? "↑ " : "↓ ") : ""}${figures(v)}`,
+      );
+    }),
+  );
+  const levels = series
+    .filter((one) => one.role === "ghost" || one.role === "theory")
+    .map((one) =>
+      s("path", {
+        class: `vgp-level vgp-${one.role}`,
+        d: one.x
+          .map((v, k) => `M${px(x.place(v) - 0.46 * unit)} ${px(within(one.y[k]))}h${px(0.92 * unit)}`)
+          .join(""),
+        stroke: one.color,
+        "stroke-width": 2.5,
+        "stroke-dasharray": one.dash,
+      }),
+    );
+  const zero = s("path", {
+    class: "vgp-zero",
+    d: `M${px(x.ends[0])} ${px(ground)}H${px(x.ends[1])}`,
+  });
+  return [...shapes, ...levels, ...labels, zero];
 }
 
 /**
  * A mark at each position, or at as many as have room.
  *
  * @param {Styled[]} series
- * @param {number} width pixels
+ * @param {import("./scales.js").Scale} x
  */
-export function barTicks(series, width) {
-  const xs = [...new Set(series.flatMap((s) => s.x))].sort((a, b) => a - b);
-  const every = Math.ceil((xs.length * 44) / width);
-  return xs.filter((_, k) => k % every === 0).map((at) => ({ at, text: short(at) }));
-}
-
-/** @param {number[]} xs ascending */
-function spacing(xs) {
-  const steps = xs.slice(1).map((v, k) => v - xs[k]);
-  return steps.length ? Math.min(...steps) : 1;
+export function barTicks(series, x) {
+  const xs = [...new Set(series.flatMap((one) => one.x))].sort((a, b) => a - b);
+  const every = Math.ceil((xs.length * 44) / (x.ends[1] - x.ends[0]));
+  return xs.filter((_, k) => k % every === 0).map((v) => ({ at: x.place(v), text: short(v) }));
 }

@@ -1,16 +1,22 @@
 // @ts-check
 import { draw } from "./chart.js";
-import { makeCompare, makeControls } from "./controls.js";
+import { makeControls } from "./controls.js";
 import { h, say } from "./dom.js";
+import { GONE_WORDS, SILENT_WORDS, watchKernel } from "./kernel.js";
 import { showLegend } from "./legend.js";
+import { number } from "./numbers.js";
 import { makePredict } from "./predict.js";
+import { makeReader } from "./reader.js";
 import { makeReadouts } from "./readouts.js";
-import { describe, frameIndex, fromFragment, snap } from "./settings.js";
+import { brief, describe, frameIndex, fromFragment, snap } from "./settings.js";
+import { makeStrip } from "./strip.js";
 import { prose } from "./text.js";
 import { makeTools } from "./tools.js";
 /** @import { BenchSpec, Frame, Model, Settings, Status, Value } from "./types.js" */
+/** @import { Space } from "./chart.js" */
 
 const PAUSE = 150; // milliseconds without a move before PyTorch is asked
+const PATIENCE = 10_000; // milliseconds without a word from the kernel before the reader is told
 
 /**
  * Show a bench.
@@ -24,37 +30,59 @@ export function bench(model, el) {
   const live = Boolean(model.get("live"));
   /** @type {Settings} */
   let settings = live ? model.get("settings") : snap(spec.controls, model.get("settings"));
-  /** @type {Frame | null} what is drawn; while PyTorch computes, the frame before */
+  /** @type {{frame: Frame, settings: Settings} | null} drawn; while PyTorch computes, the last one */
   let shown = null;
-  /** @type {{frame: Frame, words: string} | null} */
-  let kept = null;
-  let theory = true;
+  /** @type {{frame: Frame, words: string} | null} what stood there before the last move */
+  let before = null;
+  const asked = find(); // what the question is about
+  /** @type {Space | null} */
+  let space = null;
+  let moving = ""; // the control that the reader has in hand
   let asking = false;
+  let gone = false; // the kernel
   let timer = 0;
+  let patience = 0;
   // Of the chart, in pixels; asking the page at each move would cost a layout.
   let width = 0;
-  let height = 0;
+  let room = 0;
 
   const words = () => describe(spec.controls, settings);
-  const controls = makeControls(spec, live, (name, value) => move({ ...settings, [name]: value }));
-  const compare = makeCompare(spec, {
-    theory: (on) => ((theory = on), paint()),
-    keep: (on) => (
-      (kept = on && shown ? { frame: shown, words: setting.textContent ?? "" } : null),
-      paint()
-    ),
-  });
-  const tools = makeTools(spec, live, { settings: () => settings, reset });
+  const moved = Object.assign(
+    (/** @type {string} */ name, /** @type {Value} */ value) => {
+      if (moving !== name) keep(name);
+      moving = name;
+      move({ ...settings, [name]: value });
+    },
+    { rests: () => void (moving = "") },
+  );
+  const controls = makeControls(spec, live, moved);
+  const tools = makeTools(spec, live, { settings: () => settings, reset, heights });
   const readouts = makeReadouts();
-  const picture = h("div", { class: "vgp-picture" });
+  const strip = makeStrip();
+  const picture = h("div", {
+    class: "vgp-picture",
+    tabindex: 0,
+    role: "application",
+    "aria-roledescription": "chart",
+    "aria-label": "Chart: the arrow keys read its values",
+  });
+  const reader = makeReader(picture);
   const legend = h("ul", { class: "vgp-legend" });
   const busy = h("p", { class: "vgp-busy", role: "status" });
   const problem = h("p", { class: "vgp-problem", role: "alert" });
   const setting = h("p", { class: "vgp-setting" });
-  const chart = h("div", { class: "vgp-chart vgp-secret" }, legend, picture);
-  const figures = h("div", { class: "vgp-figures vgp-secret" }, readouts.element);
-  const column = h("div", { class: "vgp-controls" }, controls.elements, compare.element);
-  const predict = spec.predict && makePredict(spec, spec.predict, () => shown, reveal);
+  const chart = h(
+    "div",
+    { class: "vgp-chart" },
+    strip.element,
+    legend,
+    h("div", { class: "vgp-frame" }, picture, ...reader.elements),
+  );
+  const stage = h("div", { class: "vgp-stage" }, chart, busy, problem);
+  const predict = spec.predict && makePredict(spec, spec.predict, asked, reveal);
+  const handles = h("div", { class: "vgp-controls" }, controls.elements);
+  const column = h("div", { class: "vgp-column" }, handles, readouts.element, predict?.line);
+  const title = spec.number ? `Experiment ${spec.number} · ${spec.title}` : spec.title;
   const root = h(
     "section",
     {
@@ -64,40 +92,48 @@ export function bench(model, el) {
     h(
       "header",
       { class: "vgp-head" },
-      h(
-        "p",
-        { class: "vgp-title", id: `${spec.id}-title` },
-        spec.number ? `Experiment ${spec.number} · ${spec.title}` : spec.title,
-      ),
+      h("p", { class: "vgp-title", id: `${spec.id}-title` }, title),
       h("p", { class: "vgp-source" }, spec.source),
     ),
     setting,
-    h(
-      "div",
-      { class: "vgp-body" },
-      column,
-      h("div", { class: "vgp-stage" }, chart, hint(), busy, problem),
-    ),
-    predict && predict.element,
-    figures,
+    h("div", { class: "vgp-body" }, predict?.element, column, stage),
     spec.caption.length ? h("p", { class: "vgp-caption" }, ...prose(spec.caption)) : null,
     tools.elements,
   );
-  if (predict) hide();
   el.append(root);
 
   /** @param {Settings} next what the reader chose */
   function move(next) {
     settings = next;
     clearTimeout(timer);
+    clearTimeout(patience);
+    say(problem, "");
     const save = () => {
       model.set("settings", settings);
       model.save_changes();
     };
     asking = !find();
-    if (asking) timer = setTimeout(save, PAUSE);
+    if (asking)
+      timer = setTimeout(() => {
+        save();
+        patience = setTimeout(() => asking && !gone && say(problem, SILENT_WORDS), PATIENCE);
+      }, PAUSE);
     else save();
-    update();
+    update(true);
+  }
+
+  /**
+   * What is shown now will be the pale line, until the next move.
+   *
+   * @param {string} name of the control that is moved
+   */
+  function keep(name) {
+    const control = spec.controls.find((one) => one.name === name);
+    if (!shown || !control) return;
+    const words = brief(control, shown.settings[name]);
+    const named = control.kind === "slider" && !control.unit;
+    const low = named ? words[0].toLowerCase() + words.slice(1) : words;
+    before = { frame: shown.frame, words: `before: ${low}` };
   }
 
   /**
@@ -110,92 +146,140 @@ export function bench(model, el) {
     return frame ?? (equal(model.get("answers"), settings) ? model.get("frame") : null);
   }
 
-  function update() {
+  /** @param {boolean} [pulse] whether the reader moved something */
+  function update(pulse = false) {
     const frame = find();
     const status = /** @type {Status} */ (model.get("status"));
     const failed = !frame && !asking && status.state === "error";
-    const waiting = !frame && !failed;
+    const waiting = !frame && !failed && !gone;
     controls.show(settings);
     tools.moved();
     say(busy, waiting ? "PyTorch is computing…" : "");
-    say(problem, failed ? status.message : "");
+    if (failed) say(problem, status.message);
+    else if (frame && !gone) say(problem, "");
     root.setAttribute("aria-busy", String(waiting));
     if (!frame) return;
-    shown = frame;
-    compare.offerTheory(frame.series.find((s) => s.role === "theory")?.name);
+    clearTimeout(patience);
+    shown = { frame, settings };
     readouts.show(frame);
     tools.show(frame, words());
     say(setting, words());
-    paint();
+    paint(pulse);
   }
 
-  function paint() {
+  /** @param {boolean} [pulse] */
+  function paint(pulse = false) {
     if (!shown || !width) return;
-    const label = `${spec.title}, ${setting.textContent}. ${shown.summary}`;
-    const svg = draw(shown, { width, height, theory, ghost: kept && kept.frame, label });
-    picture.replaceChildren(svg);
-    showLegend(legend, shown, theory, kept && kept.words);
+    const { frame } = shown;
+    const past = before && !alike(before.frame, frame) ? before : null;
+    const label = `${spec.title}, ${setting.textContent}. ${frame.summary}`;
+    const drawn = draw(frame, { width, height: room, before: past, label });
+    space = drawn.space;
+    reader.show(frame, space, drawn.svg);
+    picture.replaceChildren(drawn.svg);
+    showLegend(legend, frame, past && past.words);
+    strip.show(frame.strip, { left: space.x.ends[0], right: space.x.ends[1], width }, pulse);
+  }
+
+  /** The main line's heights in the chart, from the loss on or from the first step on. */
+  function heights() {
+    const one = shown?.frame.series.find((series) => series.role === "main");
+    const { y } = space ?? {};
+    if (!one || !y) return [];
+    const [top, foot] = y.ends;
+    return one.x
+      .map((x, k) => ({ x: number(x), value: number(one.y[k]) }))
+      .sort((a, b) => a.x - b.x)
+      .map(({ value }) =>
+        shown?.frame.y.log && value === 0 ? null : (foot - y.place(value)) / (foot - top),
+      );
   }
 
   function hide() {
     root.classList.add("vgp-predicting");
-    for (const part of [chart, figures]) part.setAttribute("aria-hidden", "true");
-    column.inert = true; // a control whose effect nobody can see would seem broken
+    for (const part of [stage, readouts.element]) part.setAttribute("aria-hidden", "true");
+    for (const part of [handles, stage]) part.inert = true; // an effect nobody can see seems broken
     tools.offerData(false);
   }
 
   function reveal() {
     root.classList.remove("vgp-predicting");
-    for (const part of [chart, figures]) part.removeAttribute("aria-hidden");
-    column.inert = false;
+    for (const part of [stage, readouts.element]) part.removeAttribute("aria-hidden");
+    for (const part of [handles, stage]) part.inert = false;
     tools.offerData(true);
-    el.dispatchEvent(new Event("vgp-reveal", { bubbles: true }));
+  }
+
+  function ask() {
+    if (!predict) return;
+    predict.ask();
+    hide();
   }
 
   function reset() {
-    kept = null;
-    theory = true;
-    compare.reset();
+    before = null;
     if (fromFragment(location.hash, spec, settings) && !live)
       history.replaceState(history.state, "", location.pathname + location.search);
-    move(live ? { ...spec.initial } : snap(spec.controls, spec.initial));
+    move(live && !gone ? { ...spec.initial } : snap(spec.controls, spec.initial));
+    ask();
   }
 
   function restore() {
     const linked = fromFragment(location.hash, spec, settings);
     if (!linked) return;
-    predict?.dismiss();
-    reveal();
-    move(linked);
+    if (linked.ask) ask();
+    else {
+      predict?.dismiss();
+      reveal();
+    }
+    before = null;
+    move(linked.settings);
     el.scrollIntoView({ block: "start" });
   }
 
-  const follow = () => {
-    if (equal(model.get("settings"), settings)) return;
-    settings = { ...model.get("settings") };
+  function lost() {
+    gone = true;
     asking = false;
     clearTimeout(timer);
+    clearTimeout(patience);
+    controls.toTable();
+    settings = snap(spec.controls, settings);
     update();
+    say(problem, GONE_WORDS);
+  }
+
+  const follow = () => {
+    const next = model.get("settings");
+    if (equal(next, settings)) return;
+    keep(Object.keys(next).find((name) => next[name] !== settings[name]) ?? "");
+    settings = { ...next };
+    asking = false;
+    clearTimeout(timer);
+    update(true);
   };
   const heard = () => {
     asking &&= model.get("status").state === "busy";
+    clearTimeout(patience);
     update();
   };
   /** @type {[string, () => void][]} */
   const ears = [
     ["change:settings", follow],
-    ["change:frame", update],
-    ["change:answers", update],
+    ["change:frame", () => update()],
+    ["change:frames", () => update()],
+    ["change:answers", () => update()],
     ["change:status", heard],
   ];
   for (const [event, ear] of ears) model.on(event, ear);
+  const unwatch = live ? watchKernel(model, lost) : () => {};
   if (!live) addEventListener("hashchange", restore);
   const fit = () => {
-    const before = [width, height];
+    const was = [width, room];
     width = picture.clientWidth;
-    const beside = column.getBoundingClientRect().right <= picture.getBoundingClientRect().left;
-    height = beside ? column.clientHeight - legend.offsetHeight - 12 : 0;
-    return width !== before[0] || height !== before[1];
+    const beside = column.getBoundingClientRect().right <= stage.getBoundingClientRect().left;
+    const over = picture.getBoundingClientRect().top - stage.getBoundingClientRect().top;
+    // It grows with its neighbour and does not shrink again: the axes stay where they are.
+    room = beside ? Math.max(width === was[0] ? room : 0, column.offsetHeight - over) : 0;
+    return width !== was[0] || room !== was[1];
   };
   const observer = new ResizeObserver(() => {
     if (fit()) paint();
@@ -203,23 +287,21 @@ export function bench(model, el) {
   for (const part of [picture, column, legend]) observer.observe(part);
   fit();
   update();
+  if (predict && !predict.restore()) hide();
   if (!live) restore();
+  else if (!model.get("frames").length) model.send("table");
 
   return () => {
     for (const [event, ear] of ears) model.off(event, ear);
     removeEventListener("hashchange", restore);
+    unwatch();
     observer.disconnect();
+    tools.stop();
     clearTimeout(timer);
+    clearTimeout(patience);
     root.remove();
   };
 }
-
-const hint = () =>
-  h(
-    "p",
-    { class: "vgp-hint", "aria-hidden": "true" },
-    "Predict first. The chart shows when you have answered.",
-  );
 
 /**
  * Whether two settings are the same.
@@ -228,3 +310,11 @@ const hint = () =>
  * @param {Settings} b
  */
 const equal = (a, b) => a !== null && Object.keys(b).every((name) => a[name] === b[name]);
+
+/**
+ * Whether two frames would be drawn alike.
+ *
+ * @param {Frame} a
+ * @param {Frame} b
+ */
+const alike = (a, b) => JSON.stringify(a.series) === JSON.stringify(b.series);

@@ -9,8 +9,7 @@ import { prose } from "./text.js";
  *
  * @param {BenchSpec} spec
  * @param {boolean} live
- * @param {(name: string, value: Value) => void} moved the reader moved one
- * @returns {{elements: HTMLElement[], show(settings: Settings): void}}
+ * @param {Moved} moved
  */
 export function makeControls(spec, live, moved) {
   const parts = spec.controls.map((control) =>
@@ -20,14 +19,23 @@ export function makeControls(spec, live, moved) {
   );
   return {
     elements: parts.map((part) => part.element),
+    /** @param {Settings} settings */
     show: (settings) => parts.forEach((part, k) => part.show(settings[spec.controls[k].name])),
+    /** From now on, only what was measured ahead of time can be chosen. */
+    toTable: () => parts.forEach((part) => part.toTable()),
   };
 }
 
 /**
+ * The reader moved a control; `rests` when it was let go of, so that a drag is one move.
+ *
+ * @typedef {{(name: string, value: Value): void, rests(): void}} Moved
+ */
+
+/**
  * @param {Choice} control
  * @param {string} id
- * @param {(name: string, value: Value) => void} moved
+ * @param {Moved} moved
  */
 function choice(control, id, moved) {
   const inputs = control.options.map((option) =>
@@ -35,19 +43,27 @@ function choice(control, id, moved) {
       type: "radio",
       name: id,
       value: option.value,
-      onchange: () => moved(control.name, option.value),
+      onchange: () => {
+        moved(control.name, option.value);
+        moved.rests();
+      },
     }),
   );
   const buttons = inputs.map((input, k) =>
     h("label", { class: "vgp-choice" }, input, h("span", {}, control.options[k].label)),
   );
+  const letters = control.options.every((option) => option.label.length <= 2);
   const element = h(
     "div",
     { class: "vgp-control" },
     h("div", { class: "vgp-label", id: `${id}-label` }, h("span", {}, prose(control.label))),
     h(
       "div",
-      { class: "vgp-choices", role: "radiogroup", "aria-labelledby": `${id}-label` },
+      {
+        class: letters ? "vgp-choices vgp-letters" : "vgp-choices",
+        role: "radiogroup",
+        "aria-labelledby": `${id}-label`,
+      },
       buttons,
     ),
   );
@@ -55,6 +71,7 @@ function choice(control, id, moved) {
     element,
     show: (/** @type {Value} */ value) =>
       inputs.forEach((input, k) => (input.checked = control.options[k].value === value)),
+    toTable() {},
   };
 }
 
@@ -62,10 +79,10 @@ function choice(control, id, moved) {
  * @param {Slider} control
  * @param {string} id
  * @param {boolean} live
- * @param {(name: string, value: Value) => void} moved
+ * @param {Moved} moved
  */
 function slider(control, id, live, moved) {
-  const values = positions(control, live);
+  let values = positions(control, live);
   const output = h("output", { class: "vgp-value", for: id });
   const input = h("input", {
     type: "range",
@@ -74,6 +91,7 @@ function slider(control, id, live, moved) {
     max: values.length - 1,
     step: 1,
     oninput: () => moved(control.name, values[input.valueAsNumber]),
+    onchange: () => moved.rests(),
   });
   const element = h(
     "div",
@@ -91,62 +109,9 @@ function slider(control, id, live, moved) {
       input.setAttribute("aria-valuetext", text);
       say(output, text);
     },
-  };
-}
-
-/**
- * Two switches: theory, and the run to keep and compare with.
- *
- * @param {BenchSpec} spec
- * @param {{theory(on: boolean): void, keep(on: boolean): void}} switched
- */
-export function makeCompare({ id, controls }, switched) {
-  const theory = toggle("theory", true, switched.theory);
-  const keep = toggle("keep this run", false, switched.keep);
-  keep.button.hidden = !controls.length; // there is no other run
-  const element = h(
-    "div",
-    { class: "vgp-control vgp-compare" },
-    h("div", { class: "vgp-label", id: `${id}-compare` }, "Compare with"),
-    h(
-      "div",
-      { class: "vgp-choices", role: "group", "aria-labelledby": `${id}-compare` },
-      theory.button,
-      keep.button,
-    ),
-  );
-  return {
-    element,
-    /** @param {string | undefined} name of the dashed line, where there is one */
-    offerTheory: (name) => {
-      if (name) say(theory.button, name);
-      theory.button.hidden = !name;
-      element.hidden = !name && keep.button.hidden;
+    toTable() {
+      values = positions(control, false);
+      input.max = String(values.length - 1);
     },
-    reset: () => (theory.set(true), keep.set(false)),
   };
-}
-
-/**
- * @param {string} name
- * @param {boolean} on
- * @param {(on: boolean) => void} switched
- */
-function toggle(name, on, switched) {
-  const set = (/** @type {boolean} */ next) => button.setAttribute("aria-pressed", String(next));
-  const button = h(
-    "button",
-    {
-      type: "button",
-      class: "vgp-toggle",
-      onclick: () => {
-        const next = button.getAttribute("aria-pressed") !== "true";
-        set(next);
-        switched(next);
-      },
-    },
-    name,
-  );
-  set(on);
-  return { button, set };
 }

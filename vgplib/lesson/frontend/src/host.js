@@ -1,6 +1,11 @@
 // @ts-check
+import { upgradeAfter } from "./after.js";
+import { upgradeClaim } from "./claim.js";
 import { h } from "./dom.js";
+import { explainTerms } from "./glossary.js";
+import { boxTables, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
+import { followReading, showProgress } from "./sidebar.js";
 /** @import { Model } from "./types.js" */
 
 /**
@@ -19,22 +24,10 @@ function pageModel(state) {
       ears.get(`change:${name}`)?.forEach((ear) => ear());
     },
     save_changes() {},
+    send() {},
     on: (event, ear) => ears.set(event, (ears.get(event) ?? new Set()).add(ear)),
     off: (event, ear) => ears.get(event)?.delete(ear),
   };
-}
-
-/**
- * Keep the paragraph that tells what was seen from telling it before the reader has guessed.
- *
- * @param {Element} place a bench that asks first
- */
-function veil(place) {
-  const all = [...document.querySelectorAll("[data-vgp], .vgp-saw")];
-  const saw = all[all.indexOf(place) + 1];
-  if (!saw?.classList.contains("vgp-saw")) return;
-  saw.classList.add("vgp-veiled");
-  place.addEventListener("vgp-reveal", () => saw.classList.remove("vgp-veiled"));
 }
 
 /** Put a bench or a quiz in place of every picture that can be one. */
@@ -46,7 +39,6 @@ function mount() {
     place.classList.add("vgp-on"); // first: the chart asks how wide its place is
     try {
       render({ model: pageModel(JSON.parse(script?.textContent ?? "")), el });
-      if (el.querySelector(".vgp-predicting")) veil(place);
     } catch (error) {
       // The picture stays, and with it its description and its table.
       place.classList.remove("vgp-on");
@@ -56,5 +48,20 @@ function mount() {
   }
 }
 
-if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mount);
-else mount();
+function start() {
+  mount();
+  for (const fold of document.querySelectorAll("details.vgp-claim"))
+    upgradeClaim(/** @type {HTMLElement} */ (fold));
+  for (const fold of document.querySelectorAll("details.vgp-after"))
+    upgradeAfter(/** @type {HTMLDetailsElement} */ (fold));
+  markParts();
+  boxTables();
+  calmSearch();
+  keepFocus();
+  explainTerms();
+  showProgress();
+  followReading();
+}
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+else start();

@@ -1,6 +1,6 @@
 // @ts-check
 import { parseNumber, same } from "./numbers.js";
-/** @import { Chosen, OptionAnswer, Question, Segment, TypedAnswer } from "./types.js" */
+/** @import { OptionAnswer, Question, Segment, TypedAnswer } from "./types.js" */
 
 /**
  * What is said to an answer: to each chosen option, and below the whole question.
@@ -13,23 +13,26 @@ import { parseNumber, same } from "./numbers.js";
  * Judge an answer.
  *
  * @param {Question} question
- * @param {Chosen} chosen
+ * @param {unknown} chosen what was answered, or what a store holds in its place
  * @returns {Verdict | null} null where it is no answer to this question (an older bank's, say)
  */
 export function judge(question, chosen) {
-  if (question.type === "numeric") return judgeNumber(question.answers, chosen);
-  if (question.type === "string") return judgeText(question.answers, chosen);
-  return judgeOptions(question, Array.isArray(chosen) ? chosen : [Number(chosen)]);
+  if (question.type === "multiple_choice" || question.type === "many_choice")
+    return judgeOptions(question, question.type === "many_choice" ? chosen : [chosen]);
+  if (typeof chosen !== "string") return null;
+  const judgeTyped = question.type === "numeric" ? judgeNumber : judgeText;
+  return judgeTyped(question.answers, chosen);
 }
 
 /**
  * @param {Question} question
- * @param {number[]} chosen
+ * @param {unknown} chosen
  * @returns {Verdict | null}
  */
 function judgeOptions(question, chosen) {
   const answers = /** @type {OptionAnswer[]} */ (question.answers);
-  if (!chosen.length || !chosen.every((k) => k in answers)) return null;
+  if (!Array.isArray(chosen) || !chosen.length || new Set(chosen).size < chosen.length) return null;
+  if (!chosen.every((k) => Number.isInteger(k) && k in answers)) return null;
   const options = chosen.map((at) => ({
     at,
     right: answers[at].correct,
@@ -47,11 +50,14 @@ function judgeOptions(question, chosen) {
 
 /**
  * @param {TypedAnswer[]} answers
- * @param {Chosen} chosen
+ * @param {string} chosen
  * @returns {Verdict | null}
  */
 function judgeNumber(answers, chosen) {
-  const value = parseNumber(String(chosen));
+  // 12 % is 0.12 where a share is asked for, and 12 where the right answer is above 1.
+  const { range, value: exact } = answers.find((answer) => answer.correct) ?? {};
+  const inPercent = Math.abs(range ? range[1] : Number(exact)) > 1;
+  const value = parseNumber(chosen, inPercent ? "%" : "");
   if (value === null) return null;
   const match = answers.find((answer) => {
     if (answer.type === "value") {
@@ -67,15 +73,14 @@ function judgeNumber(answers, chosen) {
 
 /**
  * @param {TypedAnswer[]} answers
- * @param {Chosen} chosen
+ * @param {string} said
  * @returns {Verdict | null}
  */
-function judgeText(answers, chosen) {
+function judgeText(answers, said) {
   const plain = (/** @type {string} */ s, /** @type {boolean} */ exact) => {
     const text = s.trim().replace(/\s+/g, " ");
     return exact ? text : text.toLowerCase();
   };
-  const said = String(chosen);
   if (!said.trim()) return null;
   const match = answers.find(({ type, answer, match_case = false }) =>
     type === "default" ? true : plain(answer ?? "", match_case) === plain(said, match_case),

@@ -16,7 +16,7 @@ export function placeLabel(own, all, taken, frame, width) {
   const height = 16;
   /** @type {{box: Box, cost: number}[]} */
   const places = [];
-  for (const share of [0.25, 0.35, 0.5, 0.65, 0.15, 0.8]) {
+  for (const share of [0.25, 0.35, 0.5, 0.65, 0.15, 0.8, 0.05]) {
     const x = own[0][0] + share * (own[own.length - 1][0] - own[0][0]);
     const y = heightAt(own, x);
     for (const distance of [16, 24, 34, 46, 60])
@@ -41,7 +41,7 @@ export function placeLabel(own, all, taken, frame, width) {
           ).length;
         places.push({
           box,
-          cost: 1000 * met + (outside ? 500 : 0) + distance + 10 * Math.abs(share - 0.3),
+          cost: 1000 * met + (outside ? 5000 : 0) + distance + 10 * Math.abs(share - 0.3),
         });
       }
   }

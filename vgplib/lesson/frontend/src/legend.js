@@ -1,6 +1,7 @@
 // @ts-check
 import { h } from "./dom.js";
 import { runs } from "./styles.js";
+import { s } from "./svg.js";
 /** @import { Frame } from "./types.js" */
 
 /**
@@ -8,15 +9,15 @@ import { runs } from "./styles.js";
  *
  * @param {HTMLElement} list
  * @param {Frame} frame
- * @param {boolean} theory whether theory is drawn
- * @param {string | null} kept what the kept run is called
+ * @param {string | null} before what the dashes across bars are, where the setting before is shown
  */
-export function showLegend(list, frame, theory, kept) {
+export function showLegend(list, frame, before) {
   const measured = runs(frame);
-  const theoryBars = frame.series.filter((s) => theory && s.role === "theory" && s.kind === "bar");
-  const items = measured.length > 1 || theoryBars.length ? measured.map(item) : [];
-  for (const s of theoryBars) items.push(entry(sample("var(--vgp-theory)", "5 4"), s.name));
-  if (kept !== null) items.push(entry(sample("var(--vgp-ghost)"), `kept: ${kept}`));
+  const levels = frame.series.filter((one) => one.role === "theory" && one.kind === "bar");
+  const items = measured.length > 1 || levels.length ? measured.map(item) : [];
+  for (const one of levels) items.push(entry(sample("var(--vgp-theory)", "5 4"), one.name));
+  if (before && measured.some((one) => one.kind === "bar"))
+    items.push(entry(sample("var(--vgp-ghost)"), before));
   list.replaceChildren(...items);
 }
 
@@ -50,21 +51,8 @@ const SHAPES = {
  * @param {keyof typeof SHAPES} [symbol]
  */
 function sample(color, dash, symbol) {
-  const svg = make("svg", { width: 32, height: 12, "aria-hidden": true });
-  svg.append(
-    make("path", { d: "M0 6H32", stroke: color, "stroke-width": 2.5, "stroke-dasharray": dash }),
-  );
-  if (symbol) svg.append(make("path", { d: SHAPES[symbol], fill: color }));
+  const line = { d: "M0 6H32", stroke: color, "stroke-width": 2.5, "stroke-dasharray": dash };
+  const svg = s("svg", { width: 32, height: 12, "aria-hidden": true }, s("path", line));
+  if (symbol) svg.append(s("path", { d: SHAPES[symbol], fill: color }));
   return svg;
-}
-
-/**
- * @param {string} tag
- * @param {Record<string, any>} attributes
- */
-function make(tag, attributes) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes))
-    if (value !== undefined) element.setAttribute(name, String(value));
-  return element;
 }

@@ -41,26 +41,59 @@ export function figures(value, digits = 2) {
 
 const PLAIN = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/;
 const POWER = /^([+-]?)(?:(\d+\.?\d*|\.\d+)\*)?10\^\(?([+-]?\d+)\)?$/;
+// A thousand in one country, a one in the next: 1,000.
+const TWO_READINGS = /(?<![\d.,])[1-9]\d{0,2},\d{3}(?!\d)/;
 
 /**
- * The number that a reader typed: 0.001, 1e-3, 10^-3, 1.7*10^-13, 1.7 × 10⁻¹³.
+ * The number that a reader typed: 0.001, 0,001, 1e-3, 10^-3, 1/1000, 0.1 %, 1.7 × 10⁻¹³.
  *
  * @param {string} text
- * @returns {number | null} null where it is none
+ * @param {string} [unit] what the number counts; "%" where 50 % is 50, and not a half
+ * @returns {number | null} null where it is none, or could be two
  */
-export function parseNumber(text) {
-  const plain = text
+export function parseNumber(text, unit = "") {
+  if (TWO_READINGS.test(text)) return null;
+  const written = text
+    .trim()
     .toLowerCase()
-    .replace(/\s/g, "")
     .replace(/10([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)/g, (_, power) => `10^${power}`)
     .replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]/g, (d) => String(SUPERSCRIPTS.indexOf(d)))
     .replace(/[−–⁻]/g, "-")
     .replace("⁺", "+")
     .replace(/\*\*/g, "^")
-    .replace(/[×·⋅]/g, "*");
+    .replace(/[×·⋅x]/g, "*")
+    .replace(/(\d)\s(?=\d{3}(?!\d))/g, "$1") // 1 000 000
+    .replace(/\s*([^\d\s.,])\s*/g, "$1");
+  const percent = written.endsWith("%");
+  const parts = (percent ? written.slice(0, -1) : written).split("/").map(term);
+  if (parts.length > 2 || parts.some(Number.isNaN)) return null;
+  const [above, below = 1] = parts;
+  const value = above / below / (percent && unit !== "%" ? 100 : 1);
+  return Number.isFinite(value) ? value : null;
+}
+
+/**
+ * @param {string} text a number without a fraction bar
+ * @returns {number} NaN where it is none
+ */
+function term(text) {
+  const plain = /^[^,.]*,[^,.]*$/.test(text) ? text.replace(",", ".") : text;
   if (PLAIN.test(plain)) return Number(plain);
   const parts = POWER.exec(plain);
-  return parts ? Number(`${parts[1]}${parts[2] ?? 1}e${parts[3]}`) : null;
+  return parts ? Number(`${parts[1]}${parts[2] ?? 1}e${parts[3]}`) : NaN;
+}
+
+/**
+ * What to say to a text that `parseNumber` does not take.
+ *
+ * @param {string} text
+ * @param {string} [wanted] such as "a number above 0"
+ */
+export function numberHelp(text, wanted = "a number") {
+  const two = TWO_READINGS.exec(text)?.[0];
+  return two
+    ? `${two} is ${two.replace(",", "")} to some and ${two.replace(",", ".")} to others: write one of these.`
+    : `Write ${wanted}, such as 0.001, 1e-3 or 10^-3.`;
 }
 
 /**

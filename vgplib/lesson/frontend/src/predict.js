@@ -1,60 +1,103 @@
 // @ts-check
 import { h } from "./dom.js";
-import { figures, number, parseNumber } from "./numbers.js";
+import { remember, remembered } from "./guesses.js";
+import { figures, number, parseNumber, superscript } from "./numbers.js";
 import { plain, prose } from "./text.js";
 /** @import { BenchSpec, ChoicePrediction, Frame, NumericPrediction } from "./types.js" */
 
 /**
- * A question to answer before the chart shows.
+ * A question to answer before the chart shows. Once it is answered, one line is left of it, which
+ * unfolds to the reason.
  *
  * @param {BenchSpec} spec
  * @param {NonNullable<BenchSpec["predict"]>} question
- * @param {() => Frame | null} frame what the chart will show
+ * @param {Frame | null} frame of the setting that is asked about
  * @param {() => void} reveal
  */
 export function makePredict(spec, question, frame, reveal) {
   const part = "numeric" in question ? typed(spec, question, frame) : chosen(spec, question);
   const result = h("div", { class: "vgp-result", role: "status" });
-  const buttons = h(
-    "div",
-    { class: "vgp-actions" },
-    h("button", { type: "submit", class: "vgp-button" }, "Check my guess"),
-    h(
-      "button",
-      { type: "button", class: "vgp-plain", onclick: () => end(part.answer()) },
-      "Show me",
-    ),
-  );
+  const line = h("div", { class: "vgp-guess", role: "status" });
   const fields = h(
     "fieldset",
     {},
     h("legend", {}, h("strong", {}, "Predict first. "), ...prose(question.question)),
     part.element,
   );
-  const element = h("form", { class: "vgp-predict", novalidate: true }, fields, buttons, result);
+  const element = h(
+    "form",
+    { class: "vgp-predict", novalidate: true },
+    fields,
+    h(
+      "div",
+      { class: "vgp-actions" },
+      h("button", { type: "submit", class: "vgp-button" }, "Check my guess"),
+      h("button", { type: "button", class: "vgp-plain", onclick: () => tell(part.skip(), "") }, "Show me"),
+    ),
+    result,
+  );
   element.addEventListener("submit", (event) => {
     event.preventDefault();
     const verdict = part.judge();
     if ("problem" in verdict) result.replaceChildren(verdict.problem);
-    else end(verdict.said);
+    else tell(verdict, part.guess());
   });
 
-  /** @param {(Node | string)[]} said */
-  function end(said) {
-    fields.disabled = true;
-    buttons.hidden = true;
-    result.replaceChildren(...said, " ", ...prose(question.because));
+  /**
+   * The reader answered.
+   *
+   * @param {Said} said
+   * @param {string} guess
+   */
+  function tell(said, guess) {
+    remember(question.id, guess);
+    end(said);
+    line.querySelector("summary")?.focus(); // what had the focus is gone
+  }
+
+  /** @param {Said} said */
+  function end({ short, long }) {
+    element.hidden = true;
+    line.replaceChildren(
+      h(
+        "details",
+        {},
+        h("summary", {}, short),
+        h("p", {}, ...long, " ", ...prose(question.because)),
+      ),
+    );
     reveal();
   }
 
   return {
     element,
+    line,
+    /** @returns {boolean} whether an earlier guess was found, and is told again */
+    restore() {
+      const guess = remembered(question.id);
+      if (guess === null) return false;
+      if (guess !== "" && !part.take(guess)) return false;
+      const verdict = guess === "" ? part.skip() : part.judge();
+      if ("problem" in verdict) return false;
+      end(verdict);
+      return true;
+    },
+    /** Ask anew, whatever was answered. */
+    ask() {
+      remember(question.id, null);
+      element.hidden = false;
+      part.take("");
+      result.replaceChildren();
+      line.replaceChildren();
+    },
     /** The setting came with an address: there is nothing left to predict. */
-    dismiss: () => (element.hidden = true),
+    dismiss() {
+      element.hidden = true;
+    },
   };
 }
 
-/** @typedef {{problem: string} | {said: (Node | string)[]}} Verdict */
+/** @typedef {{short: string, long: (Node | string)[]}} Said */
 
 /**
  * @param {BenchSpec} spec
@@ -65,25 +108,30 @@ function chosen(spec, question) {
   const inputs = question.options.map((option, k) =>
     h("input", { type: "radio", name, value: k, "aria-label": plain(option) }),
   );
-  const answer = () => [
-    h("strong", {}, "Answer: "),
-    ...prose(question.options[question.answer]),
-    ".",
-  ];
+  const checked = () => inputs.findIndex((input) => input.checked);
+  const answer = () => ["The answer: ", ...prose(question.options[question.answer]), "."];
   return {
     element: h(
       "div",
       { class: "vgp-guesses" },
       inputs.map((input, k) => h("label", {}, input, h("span", {}, ...prose(question.options[k])))),
     ),
-    answer,
-    /** @returns {Verdict} */
-    judge: () => {
-      const k = inputs.findIndex((input) => input.checked);
+    guess: () => plain(question.options[checked()]),
+    /** @param {string} guess an option's text; any other clears the choice */
+    take(guess) {
+      inputs.forEach((input, k) => (input.checked = plain(question.options[k]) === guess));
+      return checked() >= 0;
+    },
+    /** @returns {Said} */
+    skip: () => ({ short: "The answer", long: answer() }),
+    /** @returns {{problem: string} | Said} */
+    judge() {
+      const k = checked();
       if (k < 0) return { problem: "Choose one, or press “Show me”." };
+      const said = ["You said: ", ...prose(question.options[k]), ". "];
       return k === question.answer
-        ? { said: [h("strong", { class: "vgp-tone-good" }, "Right.")] }
-        : { said: [h("strong", { class: "vgp-tone-bad" }, "Not quite. "), ...answer()] };
+        ? { short: "✓ Your guess: right", long: said }
+        : { short: "✗ Your guess: not quite", long: [...said, ...answer()] };
     },
   };
 }
@@ -91,10 +139,13 @@ function chosen(spec, question) {
 /**
  * @param {BenchSpec} spec
  * @param {NumericPrediction} question
- * @param {() => Frame | null} frame
+ * @param {Frame | null} frame
  */
 function typed(spec, question, frame) {
-  const { readout, log, unit } = question.numeric;
+  const { readout, log } = question.numeric;
+  const { value = NaN, percent = false } = frame?.readouts[readout] ?? {};
+  const measured = number(value) * (percent ? 100 : 1);
+  const unit = percent ? "%" : question.numeric.unit;
   const id = `${spec.id}-predict`;
   const input = h("input", {
     id,
@@ -105,26 +156,31 @@ function typed(spec, question, frame) {
     placeholder: log ? "10^-5" : null,
     oninput: () => input.removeAttribute("aria-invalid"),
   });
-  const measured = () => {
-    const value = frame()?.readouts[readout].value;
-    return value === undefined ? NaN : number(value);
-  };
-  const answer = () => [h("strong", {}, "Measured: "), `${amount(measured(), unit)}.`];
+  const answer = `Measured: ${amount(measured, unit)}`;
   return {
     element: h("div", { class: "vgp-guesses" }, h("label", { for: id }, "My guess"), input, unit),
-    answer,
-    /** @returns {Verdict} */
-    judge: () => {
-      const guess = parseNumber(input.value);
+    guess: () => input.value,
+    /** @param {string} guess */
+    take(guess) {
+      input.value = guess;
+      input.removeAttribute("aria-invalid");
+      return true;
+    },
+    /** @returns {Said} */
+    skip: () => ({ short: answer, long: [] }),
+    /** @returns {{problem: string} | Said} */
+    judge() {
+      const guess = parseNumber(input.value.replace(/\s*%\s*$/, ""));
       if (guess === null || (log && guess <= 0)) {
         input.setAttribute("aria-invalid", "true");
         input.focus();
         const kind = log ? "a number above 0" : "a number";
         return { problem: `Write ${kind}, such as 0.001, 1e-3 or 10^-3.` };
       }
-      const distance = howFar(guess, measured(), log, unit);
+      const far = howFar(guess, measured, log, unit);
       return {
-        said: [`You said ${amount(guess, unit)}. `, ...answer(), " ", h("strong", {}, distance)],
+        short: `${far === SPOT_ON ? "✓" : "✗"} Your guess: ${far}`,
+        long: [`You said ${amount(guess, unit)}. ${answer}.`],
       };
     },
   };
@@ -134,26 +190,30 @@ function typed(spec, question, frame) {
  * @param {number} value
  * @param {string} unit
  */
-const amount = (value, unit) => `${figures(value)} ${unit}`.trim();
+const amount = (value, unit) => {
+  const text = Number.isInteger(value) && Math.abs(value) < 1e5 ? String(value) : figures(value);
+  return `${text.replace("-", "−")} ${text === "1" ? unit.replace(/s$/, "") : unit}`.trim();
+};
+
+const SPOT_ON = "spot on";
 
 /**
  * How far a guess is from the measurement, in words.
  *
  * @param {number} guess
  * @param {number} value
- * @param {boolean} log count in powers of ten
+ * @param {boolean} log by what factor, instead of by how much
  * @param {string} unit
  */
 function howFar(guess, value, log, unit) {
-  if (!Number.isFinite(value) || (log && value <= 0)) return "No distance can be given.";
+  if (!Number.isFinite(value) || (log && value <= 0)) return "no distance can be given";
   const way = guess > value ? "too high" : "too low";
   if (!log) {
     const off = Math.abs(guess - value);
-    if (off <= 0.05 * Math.abs(value)) return "Spot on.";
-    return `That is ${amount(off, unit)} ${way}.`;
+    return off <= 0.05 * Math.abs(value) ? SPOT_ON : `${amount(off, unit)} ${way}`;
   }
   const powers = Math.abs(Math.log10(guess / value));
-  if (powers < 0.15) return "Spot on.";
-  const count = figures(powers);
-  return `That is ${count} ${count === "1.0" ? "power" : "powers"} of ten ${way}.`;
+  if (powers < 0.15) return SPOT_ON;
+  const factor = powers < 3 ? figures(10 ** powers) : `10${superscript(Math.round(powers))}`;
+  return `${factor}× ${way}`;
 }

@@ -1,23 +1,60 @@
 // @ts-check
-/** @import { Answered } from "./types.js" */
+/** @import { Chosen, Vote } from "./types.js" */
 
 const KEY = "vgp-progress";
 const DAMAGED = "vgp-progress-damaged";
 
 /**
- * @typedef {Record<string, Record<string, Answered>>} Answers  by chapter, by question
- * @typedef {{version: 1, answers: Answers}} Store
+ * Whether an answer is right is not kept: the question says so, and it may have been mended since.
+ *
+ * @typedef {Record<string, Record<string, {choice: Chosen}>>} Answers  by chapter, by question
+ * @typedef {{sections: number, read: string[], questions: number, right: number}} Tally
+ * @typedef {{version: 1, answers: Answers, votes: Record<string, Vote>,
+ *   chapters: Record<string, Tally>}} Store
  */
 
 /** @type {Store} where the browser keeps nothing for us, progress lasts as long as the page */
 let memory = empty();
+let kept = true; // whether the browser took the last change
+let damaged = false;
 /** @type {Set<() => void>} */
 const ears = new Set();
 
 /** @returns {Store} */
 function empty() {
-  return { version: 1, answers: {} };
+  return { version: 1, answers: {}, votes: {}, chapters: {} };
 }
+
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, any>}
+ */
+const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * @param {unknown} value
+ * @param {(value: any) => boolean} test
+ */
+const isRecordOf = (value, test) => isRecord(value) && Object.values(value).every(test);
+
+const isCount = (/** @type {unknown} */ value) => Number.isInteger(value) && Number(value) >= 0;
+const isText = (/** @type {unknown} */ value) => typeof value === "string";
+
+/** @param {unknown} answer */
+function isAnswer(answer) {
+  if (!isRecord(answer)) return false;
+  const { choice } = answer;
+  return isText(choice) || isCount(choice) || (Array.isArray(choice) && choice.every(isCount));
+}
+
+/** @param {unknown} value */
+const isTally = (value) =>
+  isRecord(value) &&
+  [value.sections, value.questions, value.right].every(isCount) &&
+  Array.isArray(value.read) &&
+  value.read.every(isText);
+
+const isVote = (/** @type {any} */ vote) => ["holds", "depends", "false"].includes(vote);
 
 /**
  * Read a store; anything else is refused.
@@ -27,35 +64,45 @@ function empty() {
  */
 function parse(text) {
   try {
-    const store = JSON.parse(text);
-    const chapters = Object.values(store.answers);
-    const isAnswer = (/** @type {any} */ a) => typeof a.right === "boolean" && "choice" in a;
+    const found = JSON.parse(text);
+    const store = { ...empty(), ...found };
     const good =
-      store.version === 1 &&
-      isRecord(store.answers) &&
-      chapters.every((chapter) => isRecord(chapter) && Object.values(chapter).every(isAnswer));
+      found.version === 1 &&
+      isRecordOf(found.answers, (chapter) => isRecordOf(chapter, isAnswer)) &&
+      isRecordOf(store.votes, isVote) &&
+      isRecordOf(store.chapters, isTally);
     return good ? store : null;
   } catch {
     return null;
   }
 }
 
-/** @param {any} value */
-const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** @returns {{store: Store, damaged: boolean}} */
+/** @returns {Store} */
 function read() {
+  if (!kept) return memory;
   try {
     const text = localStorage.getItem(KEY);
-    if (text === null) return { store: empty(), damaged: false };
+    if (text === null) return empty();
     const store = parse(text);
-    if (store) return { store, damaged: false };
+    if (store) return store;
+    damaged = true;
     localStorage.setItem(DAMAGED, text);
     localStorage.removeItem(KEY);
-    return { store: empty(), damaged: true };
+    return empty();
   } catch {
-    return { store: memory, damaged: false };
+    return memory;
   }
+}
+
+/**
+ * Change the store, and tell who listens.
+ *
+ * @param {(store: Store) => void} change
+ */
+function update(change) {
+  const store = read();
+  change(store);
+  write(store);
 }
 
 /** @param {Store} store */
@@ -63,48 +110,82 @@ function write(store) {
   memory = store;
   try {
     localStorage.setItem(KEY, JSON.stringify(store));
+    kept = true;
   } catch {
-    // Storage is full or not allowed: `memory` serves this page.
+    kept = false; // storage is full or not allowed: `memory` serves this page
   }
+  ears.forEach((ear) => ear());
 }
 
+/** Whether the browser keeps what was done; else it is gone with the page. */
+export const isKept = () => kept;
+
+/** Whether what was kept here could not be read, and was set aside. */
+export const wasDamaged = () => damaged;
+
 /**
- * The answers to a chapter's questions, and whether a damaged store was set aside.
+ * The answers to a chapter's questions.
  *
  * @param {string} chapter
+ * @returns {Record<string, {choice: Chosen} | undefined>}
  */
-export function load(chapter) {
-  const { store, damaged } = read();
-  return { answers: store.answers[chapter] ?? {}, damaged };
-}
+export const load = (chapter) => read().answers[chapter] ?? {};
 
 /**
  * Keep one answer.
  *
  * @param {string} chapter
  * @param {string} question
- * @param {Answered} answered
+ * @param {Chosen} choice
  */
-export function keep(chapter, question, answered) {
-  const { store } = read();
-  (store.answers[chapter] ??= {})[question] = answered;
-  write(store);
-}
+export const keep = (chapter, question, choice) =>
+  update(({ answers }) => ((answers[chapter] ??= {})[question] = { choice }));
 
 /**
  * Forget a chapter's answers.
  *
  * @param {string} chapter
  */
-export function forget(chapter) {
-  const { store } = read();
-  delete store.answers[chapter];
-  write(store);
-  ears.forEach((ear) => ear());
+export const forget = (chapter) => update(({ answers }) => delete answers[chapter]);
+
+/**
+ * What the reader said to a claim.
+ *
+ * @param {string} claim
+ * @returns {Vote | undefined}
+ */
+export const vote = (claim) => read().votes[claim];
+
+/**
+ * @param {string} claim
+ * @param {Vote} said
+ */
+export const keepVote = (claim, said) => update(({ votes }) => (votes[claim] = said));
+
+/**
+ * How far the reader is in a chapter; zeros where they have not opened it.
+ *
+ * @param {string} chapter
+ * @returns {Tally}
+ */
+export const tally = (chapter) =>
+  read().chapters[chapter] ?? { sections: 0, read: [], questions: 0, right: 0 };
+
+/**
+ * Note how far the reader is; what is as it was is not written again.
+ *
+ * @param {string} chapter
+ * @param {Partial<Tally>} part
+ */
+export function note(chapter, part) {
+  const before = tally(chapter);
+  const after = { ...before, ...part };
+  if (JSON.stringify(before) === JSON.stringify(after)) return;
+  update(({ chapters }) => (chapters[chapter] = after));
 }
 
 /** Everything, as the text of a file. */
-export const exported = () => JSON.stringify(read().store, null, 2);
+export const exported = () => JSON.stringify(read(), null, 2);
 
 /**
  * Take over what a file holds.
@@ -114,19 +195,24 @@ export const exported = () => JSON.stringify(read().store, null, 2);
  */
 export function imported(text) {
   const store = parse(text);
-  if (!store) return false;
-  write(store);
-  ears.forEach((ear) => ear());
-  return true;
+  if (store) write(store);
+  return store !== null;
 }
 
 /**
- * Call `ear` whenever answers were replaced or forgotten.
+ * Call `ear` whenever progress changed, here or in another tab.
  *
  * @param {() => void} ear
  * @returns {() => void} stops it
  */
-export function onReplaced(ear) {
+export function onProgress(ear) {
+  const other = (/** @type {StorageEvent} */ { key }) => {
+    if (key === KEY || key === null) ear();
+  };
   ears.add(ear);
-  return () => void ears.delete(ear);
+  addEventListener("storage", other);
+  return () => {
+    ears.delete(ear);
+    removeEventListener("storage", other);
+  };
 }

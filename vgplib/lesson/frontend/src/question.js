@@ -1,17 +1,17 @@
 // @ts-check
 import { h } from "./dom.js";
 import { judge } from "./judge.js";
-import { parseNumber } from "./numbers.js";
+import { numberHelp, parseNumber } from "./numbers.js";
 import { link, plain, prose } from "./text.js";
-/** @import { Answered, Chosen, OptionAnswer, Question, Segment } from "./types.js" */
+/** @import { Chosen, OptionAnswer, Question, Segment } from "./types.js" */
 
 /**
  * One question of a quiz.
  *
  * @param {Question} question
  * @param {{id: string, count: string}} place its id on the page; "Question 2 of 6."
- * @param {(answered: Answered) => void} answered the reader gave an answer
- * @returns {{element: HTMLElement, show(chosen: Chosen | null): void}}
+ * @param {(chosen: Chosen) => void} answered the reader gave an answer
+ * @returns {{element: HTMLElement, show(chosen: Chosen | undefined): void}}
  */
 export function makeQuestion(question, { id, count }, answered) {
   const hasOptions = question.type === "multiple_choice" || question.type === "many_choice";
@@ -45,9 +45,8 @@ export function makeQuestion(question, { id, count }, answered) {
 
   function given() {
     const chosen = part.chosen();
-    const verdict = show(chosen);
-    if (verdict) answered({ choice: chosen, right: verdict.right });
-    else result.replaceChildren(part.problem);
+    if (show(chosen)) answered(chosen);
+    else result.replaceChildren(part.problem());
   }
 
   /** @param {Chosen} chosen */
@@ -65,7 +64,7 @@ export function makeQuestion(question, { id, count }, answered) {
       form.reset();
       part.mark([]);
       result.replaceChildren();
-      if (chosen !== null && judge(question, chosen)) {
+      if (chosen !== undefined && judge(question, chosen)) {
         part.choose(chosen);
         show(chosen);
       }
@@ -74,7 +73,7 @@ export function makeQuestion(question, { id, count }, answered) {
 }
 
 /**
- * @typedef {{element: HTMLElement, problem: string, chosen(): Chosen,
+ * @typedef {{element: HTMLElement, problem(): string, chosen(): Chosen,
  *   choose(chosen: Chosen): void,
  *   mark(options: {at: number, right: boolean, feedback: Segment[]}[]): void}} Part
  */
@@ -120,7 +119,7 @@ function options(question, id, given) {
     chosen: () => (many ? chosen() : chosen()[0]),
     choose: (choice) => inputs.forEach((input, k) => (input.checked = [choice].flat().includes(k))),
     mark,
-    problem: "Choose at least one.",
+    problem: () => "Choose at least one.",
   };
 }
 
@@ -155,7 +154,7 @@ function entry(question, id) {
     },
     choose: (choice) => (input.value = String(choice)),
     mark: () => {},
-    problem: numeric ? "Write a number, such as 0.001, 1e-3 or 10^-3." : "Write an answer first.",
+    problem: () => (numeric ? numberHelp(input.value) : "Write an answer first."),
   };
 }
 

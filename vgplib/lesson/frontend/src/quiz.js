@@ -1,8 +1,10 @@
 // @ts-check
 import { h, say } from "./dom.js";
-import { exported, forget, imported, keep, load, onReplaced } from "./progress.js";
+import { judge } from "./judge.js";
+import { makeKey } from "./key.js";
+import * as progress from "./progress.js";
 import { makeQuestion } from "./question.js";
-/** @import { Model, QuizSpec } from "./types.js" */
+/** @import { Model, Question, QuizSpec } from "./types.js" */
 
 /**
  * Show a quiz.
@@ -19,11 +21,15 @@ export function quiz(model, el) {
   const status = h("span", { class: "vgp-said", role: "status" });
   const questions = spec.questions.map((question, k) => {
     const place = { id: `${spec.id}-${question.id}`, count: `Question ${k + 1} of ${total}.` };
-    return makeQuestion(question, place, (answered) => {
-      keep(spec.chapter, question.id, answered);
-      count();
+    return makeQuestion(question, place, (choice) => {
+      shown[k] = JSON.stringify(choice);
+      progress.keep(spec.chapter, question.id, choice);
+      const lost = "This browser saves nothing here: your progress lasts until you leave the page.";
+      say(status, progress.isKept() ? "" : lost);
     });
   });
+  /** @type {(string | undefined)[]} the answer that each question shows */
+  const shown = [];
   const root = h(
     "section",
     { class: "vgp-quiz", "aria-labelledby": `${spec.id}-title` },
@@ -35,24 +41,25 @@ export function quiz(model, el) {
     ),
     meter,
     questions.map((question) => question.element),
+    makeKey(spec.questions),
     h("div", { class: "vgp-tools" }, tools(), status),
   );
   el.append(root);
 
-  function count() {
-    const { answers } = load(spec.chapter);
-    const right = spec.questions.filter(({ id }) => answers[id]?.right).length;
+  /** Show what is kept; a question that shows it already keeps what is half written. */
+  function follow() {
+    const answers = progress.load(spec.chapter);
+    questions.forEach((question, k) => {
+      const choice = answers[spec.questions[k].id]?.choice;
+      if (shown[k] === JSON.stringify(choice)) return;
+      shown[k] = JSON.stringify(choice);
+      question.show(choice);
+    });
+    const isRight = (/** @type {Question} */ q) => judge(q, answers[q.id]?.choice)?.right;
+    const right = spec.questions.filter(isRight).length;
     say(score, `${right} of ${total} answered right`);
     meter.style.setProperty("--vgp-fill", `${(100 * right) / Math.max(1, total)}%`);
-  }
-
-  function restore() {
-    const { answers, damaged } = load(spec.chapter);
-    if (damaged) say(status, "The progress saved here could not be read. It was set aside.");
-    questions.forEach((question, k) =>
-      question.show(answers[spec.questions[k].id]?.choice ?? null),
-    );
-    count();
+    progress.note(spec.chapter, { questions: total, right });
   }
 
   function tools() {
@@ -65,25 +72,28 @@ export function quiz(model, el) {
       if (text === undefined) return;
       say(
         status,
-        imported(text) ? "Progress imported." : "This file holds no progress. Nothing was changed.",
+        progress.imported(text) ? "Progress imported." : "This file holds no progress. Nothing was changed.",
       );
     });
     return [
       button("Export progress", () => {
-        save("vgp-progress.json", exported());
+        save("vgp-progress.json", progress.exported());
         say(status, "Progress exported.");
       }),
       button("Import progress", () => file.click()),
       file,
       button("Reset this quiz", () => {
-        forget(spec.chapter);
+        progress.forget(spec.chapter);
+        questions.forEach((question) => question.show(undefined)); // what is half written, too
         say(status, "This quiz starts anew.");
       }),
     ];
   }
 
-  restore();
-  const stop = onReplaced(restore);
+  follow();
+  if (progress.wasDamaged())
+    say(status, "The progress saved here could not be read. It was set aside.");
+  const stop = progress.onProgress(follow);
   return () => {
     stop();
     root.remove();

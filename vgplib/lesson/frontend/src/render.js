@@ -15,5 +15,11 @@ export function render({ model, el }) {
   el.addEventListener("focusin", ({ target }) => {
     if (target instanceof HTMLElement) target.dataset.lmSuppressShortcuts = "true";
   });
-  return model.get("kind") === "quiz" ? quiz(model, el) : bench(model, el);
+  const still = model.get("live") ? document.getElementById(model.get("spec").id) : null;
+  if (still) still.hidden = true; // it stands for the widget where there is no kernel
+  const remove = model.get("kind") === "quiz" ? quiz(model, el) : bench(model, el);
+  return () => {
+    remove();
+    if (still) still.hidden = false;
+  };
 }

@@ -1,108 +1,90 @@
 // @ts-check
 import { figures, number, superscript } from "./numbers.js";
-/** @import { Axis, Num } from "./types.js" */
+/** @import { Axis } from "./types.js" */
 
 /**
- * An axis, ready to draw on: `place` puts a value on a plain linear scale with ends `domain`.
+ * An axis, ready to draw on: `place` puts a value on a pixel, inside of `ends` or beyond.
  *
- * @typedef {{place(value: number): number, domain: [number, number],
- *   ticks: {at: number, text: string}[], slanted?: boolean, grid: number[],
- *   edges: number[]}} Scale  slanted: the names of the ticks are too long to stand side by side
+ * @typedef {{place(value: number): number, side(value: number): -1 | 0 | 1,
+ *   ends: [number, number], ticks: {at: number, text: string}[], slanted?: boolean,
+ *   floor?: number}} Scale  side: below the axis, on it or above; slanted: the names of the ticks
+ *   are too long to stand side by side; floor: where exact zeros of a log axis stand
  */
 
-const EDGE = 30; // pixels between the drawn domain and the line for values outside of it
+const FLOOR = 26; // pixels between the foot of a log axis and the line for exact zeros
+const BEYOND = 200; // pixels beyond the end of the axis where 0 and what is not finite stands
 
 /**
  * The horizontal axis.
  *
  * @param {Axis} axis
- * @param {[number, number]} domain
- * @param {number} width pixels
+ * @param {number} left pixels
+ * @param {number} right pixels
  * @returns {Scale}
  */
-export function xScale(axis, domain, width) {
+export function xScale(axis, left, right) {
+  const width = right - left;
   if (axis.names) {
-    const room = Math.floor(width / axis.names.length / 7); // in characters
+    const step = width / axis.names.length;
+    const room = Math.floor(step / 7); // in characters
     const slanted = axis.names.flatMap((name) => name.split(" ")).some((w) => w.length > room);
+    const place = (/** @type {number} */ v) => left + (v + 0.5) * step;
     return {
-      place: (v) => v,
-      domain: [-0.5, axis.names.length - 0.5],
-      ticks: axis.names.map((name, at) => ({ at, text: slanted ? name : wrap(name, room) })),
+      place,
+      side: () => 0,
+      ends: [left, right],
+      ticks: axis.names.map((name, v) => ({
+        at: place(v),
+        text: slanted ? name : wrap(name, room),
+      })),
       slanted,
-      grid: [],
-      edges: [],
     };
   }
-  const [low, high] = ends(domain, axis.log);
-  const place = (/** @type {number} */ v) =>
-    Math.min(high, Math.max(low, axis.log ? Math.log10(v) : v));
-  const ticks = marks(axis, low, high, width / 64);
-  return { place, domain: [low, high], ticks, grid: [], edges: [] };
+  const [low, high] = ends(axis);
+  const share = (/** @type {number} */ v) =>
+    Math.min(1, Math.max(0, ((axis.log ? Math.log10(v) : v) - low) / (high - low)));
+  const place = (/** @type {number} */ v) => left + (axis.reverse ? 1 - share(v) : share(v)) * width;
+  const ticks = marks(axis, low, high, width / 56).map(({ v, text }) => ({ at: place(v), text }));
+  return { place, side: () => 0, ends: [left, right], ticks };
 }
 
 /**
- * The vertical axis. Values that it cannot show get a line of their own: below the domain (on a
- * log axis also 0 and less) on a floor, above it and not finite on a ceiling.
+ * The vertical axis.
  *
  * @param {Axis} axis
- * @param {[number, number]} domain
- * @param {number[]} values everything that will be drawn
- * @param {number} height pixels
+ * @param {number} top pixels
+ * @param {number} bottom pixels
  * @returns {Scale}
  */
-export function yScale(axis, domain, values, height) {
-  const [low, high] = ends(domain, axis.log);
-  const gap = ((high - low) * EDGE) / height;
+export function yScale(axis, top, bottom) {
+  const floor = axis.log && axis.floor !== undefined ? bottom : undefined;
+  const foot = floor === undefined ? bottom : bottom - FLOOR;
+  const [low, high] = ends(axis);
   const slack = (high - low) * 1e-6; // the ends themselves are inside, whatever their last digit
   const at = (/** @type {number} */ v) => (axis.log ? (v > 0 ? Math.log10(v) : -Infinity) : v);
-  const isBelow = (/** @type {number} */ v) => Number.isFinite(v) && at(v) < low - slack;
-  const isAbove = (/** @type {number} */ v) => !Number.isFinite(v) || at(v) > high + slack;
-  const floor = values.some(isBelow);
-  const ceiling = values.filter(isAbove);
-  const finite = ceiling.some(Number.isFinite);
-  const ticks = marks(axis, low, high, height / 36);
-  const grid = ticks.map((tick) => tick.at);
-  const edges = [];
-  if (floor) {
-    const name = axis.floor ?? (axis.log ? "0" : "off the chart");
-    ticks.push({ at: low - gap, text: wrap(name, 8) });
-    edges.push(low - gap);
-  }
-  if (ceiling.length) {
-    const infinite = ceiling.some((v) => !Number.isFinite(v));
-    const name = infinite ? (finite ? "not finite, off chart" : "not finite") : "off the chart";
-    ticks.push({ at: high + gap, text: wrap(name, 11) });
-    edges.push(high + gap);
-  }
-  return {
-    place: (v) => (isAbove(v) ? high + gap : isBelow(v) ? low - gap : at(v)),
-    domain: [floor ? low - gap : low, ceiling.length ? high + gap : high],
-    ticks,
-    grid,
-    edges,
+  const height = (/** @type {number} */ u) => foot - ((u - low) / (high - low)) * (foot - top);
+  /** @type {Scale["side"]} */
+  const side = (v) => {
+    if (!Number.isFinite(v)) return v === -Infinity ? -1 : 1;
+    if (v === 0 && floor !== undefined) return 0;
+    return at(v) < low - slack ? -1 : at(v) > high + slack ? 1 : 0;
   };
+  const place = (/** @type {number} */ v) => {
+    if (v === 0 && floor !== undefined) return floor;
+    const u = Number.isFinite(v) ? at(v) : v === -Infinity ? v : Infinity;
+    return u === Infinity ? top - BEYOND : u === -Infinity ? foot + BEYOND : height(u);
+  };
+  const ticks = marks(axis, low, high, (foot - top) / 26).map(({ v, text }) => ({
+    at: height(axis.log ? Math.log10(v) : v),
+    text,
+  }));
+  return { place, side, ends: [top, foot], ticks, floor };
 }
 
-/**
- * The domain that holds both.
- *
- * @param {[Num, Num]} domain
- * @param {[Num, Num]} [other]
- * @returns {[number, number]}
- */
-export function union(domain, other = domain) {
-  const all = [...domain, ...other].map(number);
-  return [Math.min(...all), Math.max(...all)];
-}
-
-/**
- * @param {[number, number]} domain
- * @param {boolean} [log]
- */
-function ends([low, high], log) {
-  const top = log ? Math.log10(high > 0 ? high : 1) : high;
-  const bottom = log ? (low > 0 ? Math.log10(low) : top - 3) : low;
-  return top > bottom ? [bottom, top] : [bottom - 0.5, bottom + 0.5];
+/** @param {Axis} axis @returns {[number, number]} */
+function ends(axis) {
+  const [low, high] = axis.domain.map((v) => (axis.log ? Math.log10(number(v)) : number(v)));
+  return [low, high];
 }
 
 /**
@@ -111,9 +93,8 @@ function ends([low, high], log) {
  * @param {number} high
  * @param {number} most about how many fit
  */
-function marks(axis, low, high, most) {
-  return axis.log ? powers(low, high, most) : plain(low, high, most, axis.whole ?? false);
-}
+const marks = (axis, low, high, most) =>
+  axis.log ? powers(low, high, most) : plain(low, high, most, axis.whole ?? false);
 
 /**
  * @param {number} low
@@ -121,21 +102,12 @@ function marks(axis, low, high, most) {
  * @param {number} most
  */
 function powers(low, high, most) {
-  const within = (/** @type {number} */ p) => p >= low - 1e-9 && p <= high + 1e-9;
-  if (high - low < 1.5) {
-    const steps = [1, 2, 5].flatMap((m) =>
-      range(Math.floor(low), Math.ceil(high), 1).map((p) => ({ m, p, at: Math.log10(m) + p })),
-    );
-    return steps
-      .filter(({ at }) => within(at))
-      .map(({ m, p, at }) => ({ at, text: short(m * 10 ** p) }));
-  }
   const step = [1, 2, 5, 10, 20, 50, 100].find((s) => (high - low) / s <= most) ?? 200;
-  const found = range(Math.ceil(low / step) * step, high + 1e-9, step).filter(within);
+  const found = range(Math.ceil(low / step - 1e-9) * step, high + 1e-9, step);
   const small = found.every((p) => p >= -3 && p <= 4);
   const text = (/** @type {number} */ p) =>
     small || p === 0 || p === 1 ? short(10 ** p) : `10${superscript(p)}`;
-  return found.map((at) => ({ at, text: text(at) }));
+  return found.map((p) => ({ v: 10 ** p, text: text(p) }));
 }
 
 /**
@@ -153,7 +125,7 @@ function plain(low, high, most, whole) {
     const clear = (/** @type {number} */ v) => Math.min(v - low, high - v) > 0.6 * step;
     found = [Math.ceil(low), ...found.filter(clear), Math.floor(high)];
   }
-  return [...new Set(found)].map((at) => ({ at, text: short(at) }));
+  return [...new Set(found)].map((v) => ({ v, text: short(v) }));
 }
 
 /**

@@ -37,8 +37,10 @@ function between({ values, step, log }) {
  * @param {Value} value
  */
 export function nearest(values, value) {
-  if (typeof values[0] !== "number") return values.indexOf(value);
-  const distances = values.map((v) => Math.abs(Number(v) - Number(value)));
+  const [low, high] = [values[0], values[values.length - 1]];
+  if (typeof low !== "number") return values.indexOf(value);
+  const inside = Math.min(Number(high), Math.max(low, Number(value))); // the nearest to infinity
+  const distances = values.map((v) => Math.abs(Number(v) - inside));
   return distances.indexOf(Math.min(...distances));
 }
 
@@ -92,7 +94,20 @@ export function show(control, value) {
   const text = control.whole
     ? Number(value).toFixed(0)
     : String(Number(Number(value).toPrecision(3)));
-  return `${text} ${control.unit}`.trim();
+  const unit = Number(value) === 1 ? control.unit.replace(/s$/, "") : control.unit;
+  return `${text} ${unit}`.trim();
+}
+
+/**
+ * A control's value in words, with its name where the value alone would not tell: "30 layers",
+ * "Weight scale 1.5".
+ *
+ * @param {Control} control
+ * @param {Value} value
+ */
+export function brief(control, value) {
+  const text = show(control, value);
+  return control.kind === "slider" && !control.unit ? `${plain(control.label)} ${text}` : text;
 }
 
 /**
@@ -102,12 +117,7 @@ export function show(control, value) {
  * @param {Settings} settings
  */
 export const describe = (controls, settings) =>
-  controls
-    .map((control) => {
-      const text = show(control, settings[control.name]);
-      return control.kind === "slider" && !control.unit ? `${plain(control.label)} ${text}` : text;
-    })
-    .join(", ");
+  controls.map((control) => brief(control, settings[control.name])).join(", ");
 
 /**
  * The cell that shows exactly this setting.
@@ -142,10 +152,11 @@ function literal(value) {
  *
  * @param {BenchSpec} spec
  * @param {Settings} settings
+ * @param {boolean} [ask] whether the bench asks its question first
  */
-export function fragment(spec, settings) {
+export function fragment(spec, settings, ask = false) {
   const pairs = spec.controls.map(({ name }) => [name, String(settings[name])]);
-  return `#${encodeURIComponent(spec.id)}?${new URLSearchParams(pairs)}`;
+  return `#${encodeURIComponent(spec.id)}?${new URLSearchParams(pairs)}${ask ? "&ask" : ""}`;
 }
 
 /**
@@ -154,7 +165,7 @@ export function fragment(spec, settings) {
  * @param {string} hash
  * @param {BenchSpec} spec
  * @param {Settings} settings what stands where the address says nothing usable
- * @returns {Settings | null}
+ * @returns {{settings: Settings, ask: boolean} | null}
  */
 export function fromFragment(hash, spec, settings) {
   const start = `#${encodeURIComponent(spec.id)}?`;
@@ -168,5 +179,5 @@ export function fromFragment(hash, spec, settings) {
     const at = control.kind === "choice" ? values.indexOf(text) : nearest(values, Number(text));
     if (at >= 0) out[control.name] = values[at];
   }
-  return out;
+  return { settings: out, ask: query.has("ask") };
 }

@@ -16,27 +16,27 @@ const SYMBOLS = /** @type {const} */ (["circle", "square", "triangle", "diamond"
 const EXTRA = ["var(--vgp-good)", "var(--vgp-ink)"];
 
 /**
- * Everything that is drawn, in drawing order: what is kept to compare with, theory, the runs.
+ * Everything that is drawn, in drawing order: what was before, theory, the runs.
  *
  * @param {Frame} frame
- * @param {boolean} theory
- * @param {Frame | null} ghost
+ * @param {{frame: Frame, words: string} | null} before
  * @returns {Styled[]}
  */
-export function styled(frame, theory, ghost) {
-  const kept = (ghost?.series ?? []).filter((s) => s.role !== "theory");
-  const formula = theory ? frame.series.filter((s) => s.role === "theory") : [];
+export function styled(frame, before) {
+  const past = before ? before.frame.series.filter((one) => one.role !== "theory") : [];
+  const formula = frame.series.filter((one) => one.role === "theory");
   return [
-    ...kept.map((s) => ({
-      ...read(s),
+    ...past.map((one, k) => ({
+      ...read(one),
+      name: k === past.length - 1 ? (before?.words ?? "") : "",
       low: [],
       high: [],
       role: /** @type {const} */ ("ghost"),
       color: "var(--vgp-ghost)",
-      thick: 2,
+      thick: 5,
     })),
-    ...formula.map((s) => ({
-      ...read(s),
+    ...formula.map((one) => ({
+      ...read(one),
       low: [],
       high: [],
       color: "var(--vgp-theory)",
@@ -57,12 +57,12 @@ export function runs(frame) {
   const used = new Set();
   let extra = 0;
   return frame.series
-    .filter((s) => s.role !== "theory")
-    .map((s, n) => {
-      const own = s.role === "main" ? "var(--vgp-accent)" : "var(--vgp-second)";
+    .filter((one) => one.role !== "theory")
+    .map((one, n) => {
+      const own = one.role === "main" ? "var(--vgp-accent)" : "var(--vgp-second)";
       const color = used.has(own) ? EXTRA[extra++ % EXTRA.length] : own;
       used.add(own);
-      return { ...read(s), color, dash: DASHES[n % 4], symbol: SYMBOLS[n % 4], thick: 2.5 };
+      return { ...read(one), color, dash: DASHES[n % 4], symbol: SYMBOLS[n % 4], thick: 2.5 };
     });
 }
 

@@ -10,6 +10,7 @@ import { figures, number } from "./numbers.js";
  * @param {string} caption
  */
 export function makeTable(frame, caption) {
+  const digits = frame.y.log ? 2 : 3; // as many as were sent
   const columns = frame.series.flatMap(columnsOf);
   const xs = [...new Set(frame.series.flatMap((s) => s.x.map(number)))].sort((a, b) => a - b);
   const rows = xs.map((x) =>
@@ -17,7 +18,7 @@ export function makeTable(frame, caption) {
       "tr",
       {},
       h("th", { scope: "row" }, frame.x.names?.[x] ?? String(x).replace("-", "−")),
-      columns.map(({ at }) => h("td", {}, at.has(x) ? figures(at.get(x) ?? NaN, 3) : "")),
+      columns.map(({ at }) => h("td", {}, at.has(x) ? figures(at.get(x) ?? NaN, digits) : "")),
     ),
   );
   return h(
@@ -48,7 +49,7 @@ function columnsOf(series) {
     at: new Map(series.x.map((x, k) => [number(x), number(values[k])])),
   });
   const out = [column(series.name, series.y)];
-  if (series.low) out.push(column(`${series.name}, low`, series.low));
-  if (series.high) out.push(column(`${series.name}, high`, series.high));
+  if (series.low) out.push(column(`${series.name}, lowest`, series.low));
+  if (series.high) out.push(column(`${series.name}, highest`, series.high));
   return out;
 }

@@ -57,7 +57,8 @@ export const plain = (segments) =>
     .join("");
 
 /** @type {Record<string, string>} */
-const BETWEEN = { msup: "^", msub: "_", mfrac: "/" };
+const BETWEEN = { msup: "^", mfrac: "/" };
+const LOWERED = "₀₁₂₃₄₅₆₇₈₉";
 
 /**
  * @param {MathTree | string} tree
@@ -66,6 +67,8 @@ const BETWEEN = { msup: "^", msub: "_", mfrac: "/" };
 function flat(tree) {
   if (typeof tree === "string") return tree;
   const [tag, , ...children] = tree;
+  if (tag === "msub")
+    return flat(children[0]) + flat(children[1]).replace(/\d/g, (d) => LOWERED[Number(d)]);
   return children.map(flat).join(BETWEEN[tag] ?? "");
 }
 

@@ -8,11 +8,15 @@
  * @typedef {number | "nan" | "inf" | "-inf"} Num  JSON has no NaN and no infinity
  *
  * @typedef {{label: string, domain: [Num, Num], log?: boolean, whole?: boolean,
- *   names?: string[], floor?: string}} Axis
+ *   names?: string[], floor?: string, reverse?: boolean}} Axis
  * @typedef {{name: string, kind: "line" | "bar", role: "main" | "second" | "theory",
  *   x: Num[], y: Num[], low?: Num[], high?: Num[]}} Series
- * @typedef {{label: string, text: string, tone: string, value?: Num}} Readout
- * @typedef {{x: Axis, y: Axis, series: Series[], readouts: Readout[], summary: string}} Frame
+ * @typedef {{label: string, text: string, tone: string, value?: Num, note?: string,
+ *   percent?: boolean}} Readout
+ * @typedef {{label: string, cells: Num[], count: string, slots: number,
+ *   ends: [string, string]}} Strip
+ * @typedef {{x: Axis, y: Axis, series: Series[], readouts: Readout[], summary: string,
+ *   strip?: Strip}} Frame
  *
  * @typedef {string | number | boolean | null} Value
  * @typedef {Record<string, Value>} Settings
@@ -22,10 +26,10 @@
  *   unit: string, whole: boolean, log: boolean, step: number}} Slider
  * @typedef {Choice | Slider} Control
  *
- * @typedef {{question: Segment[], options: Segment[][], answer: number, because: Segment[]}
- *   } ChoicePrediction
- * @typedef {{question: Segment[], numeric: {readout: number, log: boolean, unit: string},
- *   because: Segment[]}} NumericPrediction
+ * @typedef {{id?: string, question: Segment[], options: Segment[][], answer: number,
+ *   because: Segment[]}} ChoicePrediction  id: under which a guess is remembered
+ * @typedef {{id?: string, question: Segment[], because: Segment[],
+ *   numeric: {readout: number, log: boolean, unit: string}}} NumericPrediction
  * @typedef {{id: string, experiment: string, number: string | null, title: string,
  *   source: string, controls: Control[], initial: Settings, fixed: Settings,
  *   predict: ChoicePrediction | NumericPrediction | null, caption: Segment[]}} BenchSpec
@@ -40,11 +44,13 @@
  *   answers: any[]}} Question
  * @typedef {{id: string, chapter: string, title: string, questions: Question[]}} QuizSpec
  * @typedef {number | number[] | string} Chosen  what a reader answered
- * @typedef {{choice: Chosen, right: boolean}} Answered
+ * @typedef {"holds" | "depends" | "false"} Vote  what a reader says to a claim
  *
  * @typedef {{get(name: string): any, set(name: string, value: any): void, save_changes(): void,
+ *   send(content: any): void,
  *   on(event: string, callback: () => void): void,
- *   off(event: string, callback: () => void): void}} Model  as anywidget has it
+ *   off(event: string, callback: () => void): void, widget_manager?: any}} Model  as anywidget
+ *   has it
  */
 
 export {};

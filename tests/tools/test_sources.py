@@ -1,0 +1,157 @@
+"""A lesson's source becomes a notebook that reads as a document, and drift is seen."""
+
+import copy
+import json
+
+import nbformat
+import pytest
+from parts import write
+
+from tools import notebooks, sources
+from tools.environment import Failure
+from vgplib.lesson import banks
+
+HEAD = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+"""
+SOURCE = """# A lesson
+
+```{code-cell} python
+:tags: [remove-input]
+
+import vgplib as vgp
+```
+
+The chain keeps {{ vgp.readouts("chain", hops=2)[1] }} of it, or {{ kept }}.
+
+```{code-cell} python
+:tags: [numbers]
+
+third = 1 / 3
+```
+
+A third is {{ third }}, ten are {{ 10 }}.
+
+{{ claim("said") }}
+
+```{code-cell} python
+weight = ...  # your answer
+vgp.check("do", weight)
+```
+
+{{ solution("do") }}
+"""
+CLAIM = {
+    "id": "said",
+    "said": "A third is *little*.",
+    "verdict": "misleading",
+    "answer": "It is {{ third }}.",
+}
+TASK = {
+    "id": "do",
+    "answers": [
+        {"value": 4, "correct": True, "feedback": "Yes."},
+        {"type": "default", "feedback": "No."},
+    ],
+    "solution": "weight = 4",
+    "why": "Four times a quarter.",
+}
+
+
+@pytest.fixture
+def lesson(tmp_path, monkeypatch):
+    """A function that makes a notebook of a source, with a bank of its own."""
+    monkeypatch.setattr(banks, "folder", lambda: tmp_path)
+
+    def lesson(text, task=TASK):
+        write(tmp_path, claims=[CLAIM], exercises=[task])
+        # The kernel is another process: it finds the bank where a checkout's is.
+        code = (
+            "from pathlib import Path\nfrom vgplib.lesson import banks\n"
+            f"banks.folder = lambda: Path({str(tmp_path)!r})\nkept = 'a bit'"
+        )
+        cell = f"```{{code-cell}} python\n:tags: [numbers]\n\n{code}\n```\n\n"
+        (tmp_path / "lesson.md").write_text(HEAD + cell + text, encoding="utf-8")
+        return sources.make(tmp_path / "lesson.md", "Get it there.")
+
+    return lesson
+
+
+def test_a_source_becomes_a_notebook_with_its_numbers_in_place(lesson):
+    made = lesson(SOURCE)
+    nbformat.validate(made)
+    assert notebooks.problems(made) == []
+    markdown = [c.source for c in made.cells if c.cell_type == "markdown"]
+    code = [c for c in made.cells if c.cell_type == "code"]
+    assert "keeps 0.062 of it, or a bit." in markdown[1]
+    assert "A third is 0.33, ten are 10." in markdown[2]
+    assert "“A third is <em>little</em>.”" in markdown[2]
+    assert "**Misleading.** It is 0.33." in markdown[2]
+    assert "```python\nweight = 4\n```\n\nFour times a quarter." in markdown[3]
+    assert not any("{{" in text for text in markdown)
+    assert len(code) == 2  # cells for numbers alone are no part of it
+    assert "import vgplib as vgp" in code[0].source
+    assert "Get it there." in code[0].source
+    assert code[0].metadata == {"tags": ["remove-input"]}
+    assert "in place of the dots" in code[1].outputs[0].data["text/plain"]
+
+
+def test_a_cell_or_an_expression_that_fails_is_named(lesson):
+    with pytest.raises(Failure, match=r"lesson.md: [\s\S]*name 'nowhere' is not defined"):
+        lesson("# A lesson\n\nIt is {{ nowhere }}.\n")
+
+
+def test_a_solution_that_fails_its_own_check_is_named(lesson):
+    with pytest.raises(Failure, match="the solution of do fails its check: Not yet. No."):
+        lesson(SOURCE, task=TASK | {"solution": "weight = 3"})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("keeps 0.33 of it", "keeps 0.34 of it", True),
+        ("keeps 0.33 of it", "keeps 0.35 of it", False),
+        ("keeps 0.33 of it", "leaves 0.33 of it", False),
+        ("4.9 × 10⁻¹⁹", "4.8 × 10⁻¹⁹", True),
+        ("4.9 × 10⁻¹⁹", "4.9 × 10⁻¹⁸", False),
+        ("1,302 steps", "1,303 steps", True),
+        ("1,302 steps", "1,312 steps", False),
+        ("in 0.5 and 12 %", "in 0.6 and 14 %", False),
+        ("at 1.0", "at 1", True),
+    ],
+)
+def test_a_number_may_differ_in_its_last_printed_digit_and_nothing_else(one, other, same):
+    assert sources.alike(one, other) == same
+
+
+def test_drift_is_found_in_text_in_outputs_and_in_tags(lesson):
+    made = lesson(SOURCE)
+    committed = nbformat.from_dict(json.loads(json.dumps(made)))
+    assert sources.drift(made, committed) == []
+    for change in ("text", "output", "tags", "cells"):
+        other = copy.deepcopy(committed)
+        if change == "text":
+            other.cells[2].source += " And more."
+        elif change == "output":
+            other.cells[-2].outputs[0].data["text/plain"] = "Something else"
+        elif change == "tags":
+            other.cells[1].metadata = {}
+        else:
+            del other.cells[-1]
+        assert len(sources.drift(made, other)) == 1
+
+
+def test_only_sources_are_made_and_an_unknown_one_is_refused_with_the_known_ones():
+    known = [path.stem for path in notebooks.paths()]
+    assert "glossary" not in known
+    with pytest.raises(Failure, match=f"no source 'nowhere'; there are: {', '.join(known)}"):
+        notebooks.paths("nowhere")

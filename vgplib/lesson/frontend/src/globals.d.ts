@@ -1,0 +1,2 @@
+/** Sphinx's, on the pages of a book alone. */
+declare const DOCUMENTATION_OPTIONS: { SHOW_SEARCH_SUMMARY: boolean } | undefined;

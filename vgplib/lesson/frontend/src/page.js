@@ -1,0 +1,45 @@
+// @ts-check
+import { h } from "./dom.js";
+
+/** Give the parts that every chapter has their look: Markdown cannot name them. */
+export function markParts() {
+  for (const line of document.querySelectorAll("article h1 ~ p"))
+    if (/^\s*\d+ min · /.test(line.textContent ?? "")) line.classList.add("vgp-meta");
+  for (const list of document.querySelectorAll("article .vgp-meta + p + ul")) {
+    const box = h("div", { class: "vgp-objectives" });
+    list.before(box);
+    box.append(/** @type {Element} */ (box.previousElementSibling), list);
+  }
+}
+
+/** Let a table that is wider than the page scroll by itself, by keyboard too. */
+export function boxTables() {
+  const fits = new ResizeObserver((entries) => {
+    for (const { target } of entries)
+      if (target instanceof HTMLElement)
+        target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
+  });
+  for (const table of document.querySelectorAll("article table.dataframe")) {
+    for (const th of table.querySelectorAll("th:empty")) th.replaceWith(h("td")); // heads nothing
+    const heads = [...table.querySelectorAll("thead th")].map((th) => th.textContent);
+    const label = `Table: ${heads.join(", ")}`;
+    const box = h("div", { class: "vgp-wide", role: "group", "aria-label": label });
+    table.replaceWith(box);
+    box.append(table);
+    fits.observe(box);
+  }
+}
+
+/** Opened as a file, a page may not read other pages: search shows titles, and no excerpts. */
+export function calmSearch() {
+  if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined")
+    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}
+
+/** The theme takes the focus from its buttons when they are pressed; by keyboard one is lost then. */
+export function keepFocus() {
+  document.addEventListener("click", ({ target }) => {
+    const button = target instanceof Element && target.closest(".bd-header-article button");
+    if (button instanceof HTMLElement) button.focus();
+  });
+}

@@ -1,0 +1,51 @@
+"""What a lesson's Markdown takes from the banks and from measurements.
+
+The sources in ``chapters/`` hold ``{{ expressions }}``; what makes the notebooks of them
+(``tools/notebooks.py``) puts in their place what stands here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from vgplib.lesson import banks
+from vgplib.numbers import figures
+
+VERDICTS = {
+    "holds": "Holds.",
+    "depends": "Depends.",
+    "misleading": "Misleading.",
+    "false": "False.",
+}
+
+
+def said(value: Any) -> str:
+    """A value as prose has it: a float with two digits, everything else as its own words."""
+    return figures(value) if isinstance(value, float) else str(value)
+
+
+def claim(name: str) -> str:
+    """A claim as Markdown: the sentence to vote on, its verdict and measurement folded away."""
+    found = banks.find("claims", name)
+    return (
+        f'<details class="vgp-claim" id="claim-{name}">'
+        f"<summary>“{_inline(found.said)}” "
+        "<em>Holds, depends, or false? Decide, then open.</em></summary>\n\n"
+        f"**{VERDICTS[found.verdict]}** {found.answer}\n\n</details>"
+    )
+
+
+def solution(name: str) -> str:
+    """An exercise's solution as Markdown, folded away."""
+    found = banks.find("exercises", name)
+    return (
+        '<details class="vgp-solution"><summary>Show me a solution</summary>\n\n'
+        f"```python\n{found.solution}\n```\n\n{found.why}\n\n</details>"
+    )
+
+
+def _inline(text: str) -> str:
+    """Emphasis and code as HTML, since a summary is no Markdown; formulas stay."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+    return re.sub(r"\*([^*]+)\*", r"<em>\1</em>", text)
