@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vgplib.measures import theory
+from vgplib.measures.theory import mean_field
 from vgplib.measures.theory._quadrature import find_breaks
 from vgplib.networks import ACTIVATIONS
 
@@ -150,10 +151,22 @@ def test_jumps_and_straight_lines():
         (F.hardshrink, [-0.5, 0.5]),
         (lambda u: (u - math.pi / 7).abs(), [math.pi / 7]),
         (lambda u: torch.tanh(100 * u), []),
+        (lambda u: F.relu(u - 30) + F.relu(-u - 1234.5), [-1234.5, 30]),
+        (lambda u: (u > 7e5).double(), [7e5]),
+        (lambda u: u**3, []),
+        (torch.sin, []),
     ],
 )
 def test_where_a_function_has_kinks_or_jumps(function, breaks):
-    assert find_breaks(function).tolist() == pytest.approx(breaks, abs=1e-12)
+    assert find_breaks(function).tolist() == pytest.approx(breaks, rel=1e-12, abs=1e-12)
+
+
+def test_a_kink_that_is_far_away_counts():
+    """E[relu(u - k)] = sqrt(q / 2 pi) exp(-a^2) - k erfc(a) / 2 with a = k / sqrt(2 q)."""
+    a = 30 / math.sqrt(2 * 900)
+    expected = 30 * math.exp(-a * a) / math.sqrt(2 * math.pi) - 30 * math.erfc(a) / 2
+    found = theory.normal_expectation(lambda u: F.relu(u - 30), 900.0)
+    assert found == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -221,6 +234,100 @@ def test_a_variance_that_grows_ever_more_slowly_still_grows():
     assert theory.signal_factor("softplus", 2.0) == pytest.approx(1, abs=1e-9)
 
 
+@pytest.mark.parametrize("power", [3, 11, 13, 15, 40, 150, 300])
+def test_a_saturating_network_settles_at_any_variance(power):
+    """E[erf(u)^2] = 2 / pi * atan(2 q / sqrt(1 + 4 q)); the integral of tanh'(u)^2 is 4 / 3."""
+    weight = 10.0**power
+    q = theory.fixed_point(torch.erf, weight)
+    square = 2 / math.pi * math.atan(2 * q / math.sqrt(1 + 4 * q))
+    assert weight * square == pytest.approx(q, rel=1e-10)
+    chi = weight * 4 / math.pi / math.sqrt(1 + 4 * q)
+    assert theory.chi(torch.erf, weight) == pytest.approx(chi, rel=1e-10)
+    limit = 4 / 3 * math.sqrt(weight / 2 / math.pi)
+    assert theory.chi("tanh", weight) == pytest.approx(limit, rel=2 / math.sqrt(weight) + 1e-10)
+    # softsign has long tails, and its q* is below the weight variance by a logarithm
+    limit, slack = limit / 2, math.log(weight) / math.sqrt(weight)
+    assert theory.chi("softsign", weight) == pytest.approx(limit, rel=2 * slack + 1e-9)
+
+
+@pytest.mark.parametrize("power", [-3, -12, -14, -16, -17, -40, -150, -300])
+def test_a_small_variance_is_not_cut_to_0(power):
+    bias = 10.0**power
+    slack = 5 * bias + 1e-9
+    assert theory.fixed_point("linear", 0.5, bias) == pytest.approx(2 * bias, rel=1e-9, abs=0)
+    assert theory.fixed_point("tanh", 0.5, bias) == pytest.approx(2 * bias, rel=slack, abs=0)
+    assert theory.chi("tanh", 0.5, bias) == pytest.approx(0.5, rel=slack)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", OF_TWO_VARIANCES)
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", torch.exp])
+def test_extreme_variances_give_numbers_and_no_warning(name, activation):
+    weights = np.array([[0.0], [1e-300], [2.0], [1e300], [1.7e308]])
+    found = OF_TWO_VARIANCES[name](activation, weights, np.array([0.0, 1e-300, 1e300]))
+    assert not np.isnan(found).any()
+    if activation == "relu" and name == "chi":
+        np.testing.assert_allclose(found, np.broadcast_to(weights / 2, (5, 3)), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("activation", "weight"), [("gelu", 2.352), ("silu", 2.811), ("mish", 2.211)]
+)
+def test_where_chi_leaps_over_1_there_is_no_critical_line(activation, weight):
+    below, above = theory.chi(activation, [0.999 * weight, 1.001 * weight])
+    assert below < 0.9 and above > 1.1
+    with pytest.raises(ValueError, match=rf"leaps over 1 at weight variance {weight} "):
+        theory.critical_line(activation, 0.0)
+    line = theory.critical_line(activation, 1.0)  # with larger biases there is one
+    assert theory.chi(activation, line, 1.0) == pytest.approx(1, abs=1e-9)
+
+
+def test_the_critical_line_is_found_without_measuring_the_same_again(monkeypatch):
+    """A ladder of variances is measured once for all weight variances, not for each."""
+    rows = []
+    mean = mean_field.normal_mean
+    monkeypatch.setattr(
+        mean_field, "normal_mean", lambda f, d, b: rows.append(np.size(d)) or mean(f, d, b)
+    )
+    assert theory.critical_line("gelu", 0.3) == pytest.approx(1.9561586283, rel=1e-9)
+    assert sum(rows) < 2000
+
+
+# The arc-cosine kernel of Cho & Saul 2009, and Gaussian closed forms.
+@pytest.mark.parametrize(
+    ("activation", "bias", "mapped"),
+    [
+        ("relu", 0.0, lambda c, q: (np.sqrt(1 - c * c) + c * (np.pi - np.arccos(c))) / np.pi),
+        (torch.erf, 0.1, lambda c, q: (4 / np.pi * np.arcsin(2 * q * c / (1 + 2 * q)) + 0.1) / q),
+        (torch.sign, 0.0, lambda c, q: 2 / np.pi * np.arcsin(c)),
+        (torch.sin, 0.1, lambda c, q: (2 * np.exp(-q) * np.sinh(q * c) + 0.1) / q),
+    ],
+)
+def test_the_correlation_map_against_its_closed_forms(activation, bias, mapped):
+    c = np.array([-1.0, -0.999, -0.6, 0.0, 0.3, 0.9, 1 - 1e-9, 1.0])
+    q = theory.fixed_point(activation, 2.0, bias)
+    found = theory.correlation_map(activation, c, 2.0, bias)
+    np.testing.assert_allclose(found, mapped(c, q), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.3, 1.8, 4.0])
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softsign"])
+def test_the_slope_of_the_correlation_map_at_1_is_chi(activation, weight):
+    """Schoenholz et al. 2017: one number for the signal and for how alike inputs become."""
+    slope = (1 - theory.correlation_map(activation, 1 - 1e-6, weight, 0.1)) / 1e-6
+    assert slope == pytest.approx(theory.chi(activation, weight, 0.1), rel=1e-5)
+
+
+@pytest.mark.parametrize("weight", [0.5, 4.0])
+def test_the_correlation_map_leads_to_the_fixed_correlation(weight):
+    fixed = theory.fixed_correlation("tanh", weight, 0.1)
+    assert theory.correlation_map("tanh", fixed, weight, 0.1) == pytest.approx(fixed, abs=1e-12)
+    c = 0.2
+    for _ in range(30):
+        c = theory.correlation_map("tanh", c, weight, 0.1)
+    assert c == pytest.approx(fixed, abs=2e-3)
+
+
 @FEW
 @given(variance=st.floats(1e-6, 1e6), power=st.integers(0, 5))
 def test_the_moments_of_a_normal_variable(variance, power):
@@ -250,6 +357,7 @@ def test_the_moments_of_a_normal_variable(variance, power):
             lambda: theory.critical_line("tanh", [0.1, -1.0]),
             "bias_variance must be at least 0, not -1.0",
         ),
+        (lambda: theory.correlation_map("tanh", 1.1), "correlation must be at most 1, not 1.1"),
         (lambda: theory.normal_expectation("tanh", 0.0), "variance must be above 0, not 0.0"),
         (lambda: theory.chi(lambda u: u.detach() ** 2), "PyTorch cannot differentiate"),
     ],

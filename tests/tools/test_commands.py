@@ -38,6 +38,14 @@ def test_without_a_command_the_commands_are_listed(arguments):
         commands.main(arguments)
 
 
+def test_what_stands_behind_atlas_is_for_it(monkeypatch):
+    ran = []
+    monkeypatch.setattr(commands, "SET_UP", ("Setting up", lambda: None))
+    monkeypatch.setattr(commands, "_python", lambda *command: ran.append(command))
+    commands.main(["atlas", "--verify", "chain"])
+    assert ran == [("-m", "vgplib.engine.atlas", "--verify", "chain")]
+
+
 def test_steps_are_numbered_and_a_failure_is_a_sentence(monkeypatch, capsys):
     def fail():
         raise Failure("Do this.")

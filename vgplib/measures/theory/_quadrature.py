@@ -22,7 +22,7 @@ Function = Callable[[Tensor], Tensor]
 # Only 1e-33 of the probability lies beyond 12 standard deviations.
 _FARTHEST = 12.0
 # Where a saturating activation bends, whatever the standard deviation is; softsign does so slowly.
-_BENDS = (-4e7, -4e4, -40.0, -4.0, 0.0, 4.0, 40.0, 4e4, 4e7)
+_BENDS = (0.0, *(sign * bend for bend in (4.0, 40.0, 4e3, 4e5, 4e7) for sign in (-1, 1)))
 # Kinks and jumps are looked for up to here.
 FARTHEST_BREAK = 1e6
 # Rows of nodes to have in memory at a time.
@@ -61,24 +61,28 @@ class Phi:
 def find_breaks(function: Function) -> Tensor:
     """The places between -1e6 and 1e6 where ``function`` or its slope jumps, in order, float64.
 
-    Halves the steps of a fine grid, keeping the half with the larger change, until rounding ends
-    it: what is left of a change then is a jump. Of two within 0.01, or within a thousandth of
-    their distance from 0, it may find only one. Jumps of the slope are found if PyTorch can
-    differentiate the function.
+    Of two within 0.01, or beyond 20 within a hundredth of their distance from 0, it may find only
+    one. Jumps of the slope are found if PyTorch can differentiate the function.
     """
-    differentiable = function(torch.zeros(1, dtype=torch.float64, requires_grad=True)).requires_grad
+    jumps = _find_jumps(function)
+    if function(torch.zeros(1, dtype=torch.float64, requires_grad=True)).requires_grad:
+        jumps = torch.cat([jumps, _find_jumps(lambda u: slope(function, u))]).unique()
+    return jumps
 
-    def value_and_slope(u: Tensor) -> Tensor:
-        return torch.stack([function(u), slope(function, u)] if differentiable else [function(u)])
 
+def _find_jumps(function: Function) -> Tensor:
+    """Where ``function`` itself jumps.
+
+    Halves the steps of a fine grid, keeping the half with the larger change, until rounding ends
+    it: what is left of a change then is a jump.
+    """
     grid = _search_grid()
     left, right = grid[:-1], grid[1:]
-    at_left, at_right = value_and_slope(left), value_and_slope(right)
+    at_left, at_right = function(left), function(right)
     for _ in range(60):
         middle = (left + right) / 2
-        at_middle = value_and_slope(middle)
-        change_left = (at_middle - at_left).abs().amax(dim=0)
-        leftwards = change_left >= (at_right - at_middle).abs().amax(dim=0)
+        at_middle = function(middle)
+        leftwards = (at_middle - at_left).abs() >= (at_right - at_middle).abs()
         left, at_left = (
             torch.where(leftwards, *pair) for pair in [(left, middle), (at_left, at_middle)]
         )
@@ -86,17 +90,16 @@ def find_breaks(function: Function) -> Tensor:
             torch.where(leftwards, *pair) for pair in [(middle, right), (at_middle, at_right)]
         )
         # Relative to what is large, as rounding is.
-        jumps = ((at_right - at_left).abs() > 1e-6 * at_left.abs().clamp(min=1)).any(dim=0)
-        left, right, at_left, at_right = (v[..., jumps] for v in (left, right, at_left, at_right))
+        jumps = (at_right - at_left).abs() > 1e-6 * at_left.abs().clamp(min=1)
+        left, right, at_left, at_right = (v[jumps] for v in (left, right, at_left, at_right))
     return right
 
 
 @lru_cache(maxsize=1)
 def _search_grid() -> Tensor:
-    """Steps of 0.01 up to 20, of a thousandth beyond; no point where kinks are, as at 0 or 100."""
+    """Steps of 0.01 up to 20, of a hundredth beyond; no point where kinks are, as at 0 or 100."""
     near = torch.linspace(-20.0037, 20.0041, 4002, dtype=torch.float64)
-    far = torch.logspace(math.log10(20.0043), math.log10(1.00037 * FARTHEST_BREAK), 10_000)
-    far = far.double()
+    far = torch.logspace(math.log10(20.0043), math.log10(1.00037 * FARTHEST_BREAK), 1100).double()
     return torch.cat([-far.flip(0), near, far])
 
 

@@ -114,10 +114,10 @@ def correlation_map(
     """The correlation that two inputs of this correlation have one layer later, at q*.
 
     ``c -> (weight_variance * E[phi(u1) phi(u2)] + bias_variance) / q*``, u1 and u2 ~ N(0, q*) of
-    correlation c (Poole et al. 2016). It maps 1 to 1, and its slope there is chi_1 (Schoenholz et
-    al. 2017): below 1, inputs that are almost alike become more so from layer to layer; above 1,
-    less. For ReLU with weight variance 2 it is ``(sqrt(1 - c^2) + c (pi - arccos c)) / pi`` (Cho &
-    Saul 2009). Where q* is 0 or infinite, the limit.
+    correlation c (Poole et al. 2016). It maps 1 to 1. Where q* is finite and above 0, its slope
+    there is chi_1 (Schoenholz et al. 2017): below 1, inputs that are almost alike become more so
+    from layer to layer; above 1, less. Where q* is 0 or infinite, the limit. For ReLU with weight
+    variance 2 it is ``(sqrt(1 - c^2) + c (pi - arccos c)) / pi`` (Cho & Saul 2009).
 
     Args:
         activation: As for :func:`fixed_point`.

@@ -226,7 +226,7 @@ def variances(
 
 def fixed_points(phi: Phi, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """:func:`fixed_point` for flat arrays of variances."""
-    start = (weight * mean_square(phi, 1.0) + bias) - 1
+    start = _growth(weight, mean_square(phi, 1.0), bias, np.ones(1))
     q = np.ones(len(weight))
     # Layer after layer, q moves one way until it meets a solution: walk that way, then close in.
     for away, moving in [(1, start >= _ROUNDING), (-1, start <= -_ROUNDING)]:

@@ -35,6 +35,9 @@ class NumberFormat:
 def number_format(name: str) -> NumberFormat:
     """The limits of float16, bfloat16, float32 or float64, as PyTorch states them.
 
+    They are the format's. Some hardware has less room: matrix products of bfloat16 numbers on
+    processors with units for them flush what is below ``smallest_normal`` to 0.
+
     Raises:
         ValueError: There is no such format; the message lists them.
     """

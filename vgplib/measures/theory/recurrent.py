@@ -73,11 +73,9 @@ def gate_path(gates: ArrayLike) -> Numbers:
     Raises:
         ValueError: A gate is not a number from 0 to 1, or there are no steps.
     """
-    values = number("gates", gates, least=0)
+    values = number("gates", gates, least=0, most=1)
     if values.ndim == 0 or not len(values):
         raise ValueError("gates must have at least one step along its first axis.")
-    if (values > 1).any():
-        raise ValueError(f"gates must be at most 1, not {values.max().item()!r}.")
     return plain(values.prod(axis=0))
 
 
@@ -126,7 +124,6 @@ def chrono_bias(longest: ArrayLike, quantile: ArrayLike = 0.5) -> Numbers:
     Raises:
         ValueError: ``longest`` is not a finite number >= 2, or a quantile is not from 0 to 1.
     """
-    steps, share = number("longest", longest, least=2), number("quantile", quantile, least=0)
-    if (share > 1).any():
-        raise ValueError(f"quantile must be at most 1, not {share.max().item()!r}.")
+    steps = number("longest", longest, least=2)
+    share = number("quantile", quantile, least=0, most=1)
     return plain(np.log(1 + share * (steps - 2)))
