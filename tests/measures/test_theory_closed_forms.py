@@ -245,3 +245,30 @@ def test_floats_for_floats_and_arrays_for_arrays():
 def test_what_makes_no_sense_is_refused_by_name(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_difference_of_two_inputs_follows_relu_s_arc_cosine_formula():
+    """Cho & Saul 2009: c -> (sqrt(1 - c^2) + (pi - arccos c) c) / pi, at any weight variance."""
+    c, expected = 0.5, []
+    for _ in range(8):
+        expected.append(math.sqrt(2 * (1 - c)))
+        c = (math.sqrt(1 - c * c) + (math.pi - math.acos(c)) * c) / math.pi
+    for weight in (0.5, 2.0):
+        found = theory.difference_profile("relu", 8, weight, difference=1.0)
+        assert found == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "weight", "settled"), [("tanh", 1.0, 40), ("tanh", 4.0, 12), ("sigmoid", 1.0, 8)]
+)
+def test_a_small_difference_changes_by_the_signal_factor(name, weight, settled):
+    profile = theory.difference_profile(name, settled + 1, weight, 0.05, difference=1e-5)
+    expected = theory.signal_factor(name, weight, 0.05)
+    assert profile[-1] / profile[-2] == pytest.approx(expected, rel=1e-3)
+
+
+def test_inputs_that_are_opposite_or_equal_have_no_difference_profile():
+    with pytest.raises(ValueError, match=r"difference must be below 2, not 2\.0"):
+        theory.difference_profile("tanh", 3, 1.0, difference=2.0)
+    with pytest.raises(ValueError, match="difference must be above 0"):
+        theory.difference_profile("tanh", 3, 1.0, difference=0.0)

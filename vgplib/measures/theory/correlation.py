@@ -70,7 +70,8 @@ def difference_profile(
 
     ``sqrt(E[(u1 - u2)^2] / q_l) = sqrt(2 (1 - c_l))`` of the pre-activations u1, u2 of two inputs
     of equal size. Near 0 it is multiplied by ``sqrt(chi_1)`` per layer once q has settled, as the
-    error signal is on its way back: chi_1 is the slope of the correlation map at c = 1.
+    error signal is on its way back: chi_1 is the slope of the correlation map at c = 1. Below
+    about 1e-13 rounding shows.
 
     Args:
         activation: As for :func:`fixed_point`.
