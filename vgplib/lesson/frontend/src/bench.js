@@ -109,8 +109,9 @@ export function bench(model, el) {
     clearTimeout(patience);
     say(problem, "");
     const save = () => {
+      if (gone) return; // there is nobody to tell
       model.set("settings", settings);
-      if (!gone) model.save_changes(); // without a kernel there is nobody to tell, and it throws
+      model.save_changes();
     };
     asking = !find();
     if (asking)
