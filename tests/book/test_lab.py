@@ -113,3 +113,19 @@ def test_an_error_shows_in_the_bench_and_in_the_cell_and_the_bench_goes_on(lab: 
         ask(bench, "8 hops")
         expect(bench.get_by_role("alert")).to_be_empty(timeout=30_000)
         expect(bench.locator(".vgp-figures")).to_contain_text("Left after 8 hops")
+
+
+def test_a_kernel_that_was_killed_is_told_and_the_table_goes_on(lab: Page) -> None:
+    """The last test here: the kernel is gone after it."""
+    bench = cell(lab, 1).locator(".vgp-bench")
+    lab.locator(".jp-CodeCell").last.locator(".cm-content").click()
+    lab.keyboard.press("ControlOrMeta+a")
+    lab.keyboard.type("import os; os._exit(1)")
+    lab.keyboard.press("Shift+Enter")
+    expect(bench.get_by_role("alert")).to_contain_text("The kernel is gone", timeout=60_000)
+    expect(bench).to_have_attribute("aria-busy", "false")
+    slider(bench).press("Home")
+    expect(bench.locator("output")).to_have_text("1 hop")
+    expect(bench.locator(".vgp-figures")).to_contain_text("Left after 1 hop")
+    slider(bench).press("ArrowRight")  # from here on along the table
+    expect(bench.locator("output")).to_have_text("2 hops")

@@ -163,10 +163,12 @@ def test_a_share_is_guessed_in_percent(show):
 
 def test_what_is_no_number_is_asked_for_again(show):
     page = show(pages.bench(predict=pages.PREDICT_NUMBER))
-    for guess in ["", "many", "0", "-1", "1,500"]:
+    above = "Write a number above 0, such as 0.001, 1e-3 or 10^-3."
+    two = "1,500 is 1500 to some and 1.500 to others: write one of these."
+    for guess, said in {"": above, "many": above, "0": above, "-1": above, "1,500": two}.items():
         page.get_by_label("My guess").fill(guess)
         page.get_by_role("button", name="Check my guess").click()
-        assert "Write a number above 0" in page.locator(".vgp-result").inner_text()
+        assert said in page.locator(".vgp-result").inner_text()
         assert page.get_by_label("My guess").get_attribute("aria-invalid") == "true"
         assert_hidden(page)
 

@@ -209,7 +209,8 @@ def test_answers_that_are_none_to_a_question_are_passed_over(page):
 
 def test_a_store_of_wrong_types_never_ends_the_quiz(page, tmp_path):
     path = tmp_path / "other.json"
-    answers = [{"choice": choice} for choice in ({}, None, True, -1, 0.5, ["1"], [[1]])]
+    wrong = ({}, None, True, -1, 0.5, ["1"], [[1]])
+    answers = [{"choice": choice, "right": True} for choice in wrong]
     for answer in [*answers, {}, None, "x"]:
         text = json.dumps({"version": 1, "answers": {"02-causes": {"left": answer}}})
         path.write_text(text)

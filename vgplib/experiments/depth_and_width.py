@@ -15,7 +15,7 @@ from vgplib.engine.batched import Network, nbytes
 from vgplib.engine.block import Shape
 from vgplib.engine.experiment import Batch, Experiment, Settings, Slider
 from vgplib.experiments.batches import projected
-from vgplib.experiments.reading import band, relative, thin
+from vgplib.experiments.reading import back, back_axis, band, heard, relative, thin
 from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.measures import theory
 from vgplib.measures.layers import measure
@@ -25,6 +25,9 @@ from vgplib.numbers import figures
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+DEEPEST = 50
 
 
 def run(*, width: int, depth: int, seed: int) -> xr.Dataset:
@@ -53,24 +56,25 @@ def typical(width: int, depth: int) -> np.ndarray:
 
 def view(data: xr.Dataset, *, width: int, depth: int) -> View:
     """The signal relative to the last layer: typical network, all networks, theory."""
-    layers = data["layer"].values
+    places = back(depth)
     runs = relative(data["signal"].values)
     ratio = float(np.median(runs[:, 0]))
     level = int(((runs[:, 0] > 0.5) & (runs[:, 0] < 2)).sum())
     keep = thin(depth)
     points = typical(width, depth)[keep].tolist()
     return View(
-        x=Axis("layer (1 = nearest the input)", (1, depth), whole=True),
-        y=Axis("signal vs last layer", (1e-4, 1e2), log=True),
+        x=back_axis(DEEPEST),
+        y=Axis("error signal, relative to the last layer", (1e-4, 1e2), log=True),
         series=(
-            band("signal", layers, runs),
-            Series("theory", layers[keep].tolist(), points, role="theory"),
+            band("error signal", places, runs),
+            Series("theory", places[keep].tolist(), points, role="theory"),
         ),
         readouts=(
-            Readout("First layer vs last, typical network", figures(ratio), ratio),
+            Readout("Typical network, layer 1", figures(ratio), ratio),
             Readout("Within a factor of two", f"{level} of {len(runs)}", level),
             _verdict(level / len(runs)),
         ),
+        strip=heard(np.median(runs, axis=0), "layers", DEEPEST),
     )
 
 
@@ -80,7 +84,7 @@ def _verdict(share: float) -> Readout:
         return Readout("Verdict", "Most keep the signal", tone="good")
     if share >= 0.4:
         return Readout("Verdict", "A matter of luck", tone="warn")
-    return Readout("Verdict", "Most don't keep it", tone="bad")
+    return Readout("Verdict", "Few keep the signal", tone="bad")
 
 
 EXPERIMENT = Experiment(
@@ -88,7 +92,7 @@ EXPERIMENT = Experiment(
     title="A hundred networks with a factor of 1",
     controls=(
         Slider("width", "Width", (16, 32, 64, 128, 256), 1, "units", whole=True, log=True),
-        Slider("depth", "Depth", (5, 10, 20, 30, 50), 1, "layers", whole=True),
+        Slider("depth", "Depth", (5, 10, 20, 30, DEEPEST), 1, "layers", whole=True),
     ),
     start={"width": 32, "depth": 50},
     run=run,
@@ -99,8 +103,8 @@ EXPERIMENT = Experiment(
     ),
     view=view,
     caption=(
-        "ReLU with He's weights. Line: median of 100 networks; band: their range; dashed: theory "
-        "of the typical network."
+        "ReLU with He's weights; the error signal relative to the last layer's. Line: the median "
+        "of a hundred networks; band: their range. Dashed: theory of the typical network."
     ),
     seeds=100,
 )

@@ -137,7 +137,7 @@ EXPERIMENT = Experiment(
     shares=("accuracy",),
     view=view,
     caption=(
-        "Cross-entropy over the 1400 training digits; layers 32 wide, Xavier's weights, batches of "
-        f"64, momentum 0.9. {SEEDS} Dashed: the loss of guessing, ln 10."
+        "Cross-entropy over the 1400 training digits; layers 32 wide, batches of 64, momentum 0.9. "
+        f"{SEEDS} Dashed: the loss of guessing, ln 10."
     ),
 )

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from vgplib.engine.experiment import Choice, Experiment, Slider
-from vgplib.experiments.reading import band, kept_per_layer, relative
-from vgplib.experiments.view import Axis, Readout, Series, View
+from vgplib.experiments.reading import SEEDS, back, back_axis, band, heard, kept_per_layer, relative
+from vgplib.experiments.view import Axis, Readout, Series, Tone, View
 from vgplib.measures import theory
 from vgplib.measures.layers import measure
 from vgplib.networks.data import gaussian
@@ -93,42 +93,47 @@ def expected(activation: str, weight_scale: float, distance: str) -> np.ndarray:
 def view(data: xr.Dataset, *, activation: str, weight_scale: float, distance: str) -> View:
     """The difference going forward, and the error signal going back, relative to its start."""
     del activation, weight_scale, distance
-    places, layers = data["place"].values, data["layer"].values
+    places = back(DEPTH)
     runs, signal = data["difference"].values, relative(data["signal"].values)
     # From the first layer on: what the input's own layer does depends on the input's size.
     kept = float(np.median([1 / kept_per_layer(run[1:]) for run in runs]))
-    back = float(np.median([kept_per_layer(run) for run in signal]))
+    signal_kept = float(np.median([kept_per_layer(run) for run in signal]))
     left = float(np.median(runs[:, -1]))
     return View(
-        x=Axis("layer (0 = the inputs)", (0, DEPTH), whole=True),
-        y=Axis("difference; signal vs last layer", (1e-10, 1e4), log=True),
+        x=back_axis(DEPTH),
+        y=Axis("relative difference, relative error signal", (1e-10, 1e4), log=True),
         series=(
-            band("difference of the two inputs", places, runs),
-            band("error signal", layers, signal, role="second"),
+            band("difference of the two inputs", places, runs[:, 1:]),
+            band("error signal", places, signal, role="second"),
             Series(
                 "theory",
                 places.tolist(),
-                data["expected"].values[0].tolist(),
+                data["expected"].values[0, 1:].tolist(),
                 role="theory",
             ),
         ),
         readouts=(
             Readout("Difference kept per layer", figures(kept), kept),
-            Readout("Signal kept per layer", figures(back), back),
+            Readout("Signal kept per layer", figures(signal_kept), signal_kept),
             _verdict(left, float(np.median(runs[:, 0]))),
         ),
+        strip=heard(np.median(signal, axis=0), "layers", DEPTH),
     )
 
 
 def _verdict(left: float, start: float) -> Readout:
     """What became of the difference after the last layer, in words."""
+
+    def said(text: str, tone: Tone, note: str) -> Readout:
+        return Readout("Verdict", text, left, tone, note)
+
     if left > 2 * start:
-        return Readout("Verdict", "They grow apart", left, tone="warn")
+        return said("They grow apart", "warn", "the difference has more than doubled")
     if left > start / 2:
-        return Readout("Verdict", "Differences survive", left, tone="good")
+        return said("Differences survive", "good", "at least half of the difference is left")
     if left > 1e-2 * start:
-        return Readout("Verdict", "More alike", left, tone="warn")
-    return Readout("Verdict", "They look the same", left, tone="bad")
+        return said("More alike", "warn", "less than half of the difference is left")
+    return said("They look the same", "bad", "at most a hundredth of the difference is left")
 
 
 EXPERIMENT = Experiment(
@@ -138,7 +143,7 @@ EXPERIMENT = Experiment(
         Choice("activation", "Activation", {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "ReLU"}),
         Slider(
             "weight_scale",
-            r"Weight scale $\sigma_w$",
+            "Weight scale",
             (0.71, 1.0, 1.41, 2.0, 2.83, 4.0),
             step=0.01,
             log=True,
@@ -153,8 +158,8 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     caption=(
-        "Difference of two inputs relative to their size, and error signal of the first one. "
-        "Lines: median of 5 seeds; bands: their range; dashed: mean-field theory. Biases have "
-        "variance 0.05."
+        "How different two inputs are in each layer, relative to their size; and the error signal "
+        f"of one of them, relative to the last layer's. {SEEDS} Dashed: what theory expects of the "
+        "difference in very wide layers. Biases have variance 0.05."
     ),
 )

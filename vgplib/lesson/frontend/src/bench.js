@@ -110,7 +110,7 @@ export function bench(model, el) {
     say(problem, "");
     const save = () => {
       model.set("settings", settings);
-      model.save_changes();
+      if (!gone) model.save_changes(); // without a kernel there is nobody to tell, and it throws
     };
     asking = !find();
     if (asking)

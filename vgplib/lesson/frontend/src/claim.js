@@ -24,7 +24,7 @@ export function upgradeClaim(fold) {
   if (ask?.tagName === "EM" && !ask.nextSibling?.textContent?.trim()) ask.remove();
   const claim = h("p", { class: "vgp-claimed", id: `${fold.id}-said` }, ...summary.childNodes);
   summary.remove();
-  const verdict = h("div", { class: "vgp-told" }, ...fold.childNodes);
+  const verdict = h("div", { class: "vgp-settled" }, ...fold.childNodes);
   const word = verdict.querySelector("strong");
   const kind = word?.textContent?.toLowerCase().match(/[a-z]+/)?.[0] ?? "";
   const status = h("p", { class: "vgp-voted", role: "status" });

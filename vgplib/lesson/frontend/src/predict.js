@@ -1,7 +1,7 @@
 // @ts-check
 import { h } from "./dom.js";
 import { remember, remembered } from "./guesses.js";
-import { figures, number, parseNumber, superscript } from "./numbers.js";
+import { figures, number, numberHelp, parseNumber, superscript } from "./numbers.js";
 import { plain, prose } from "./text.js";
 /** @import { BenchSpec, ChoicePrediction, Frame, NumericPrediction } from "./types.js" */
 
@@ -170,12 +170,12 @@ function typed(spec, question, frame) {
     skip: () => ({ short: answer, long: [] }),
     /** @returns {{problem: string} | Said} */
     judge() {
-      const guess = parseNumber(input.value.replace(/\s*%\s*$/, ""));
+      const guess = parseNumber(input.value, unit);
       if (guess === null || (log && guess <= 0)) {
         input.setAttribute("aria-invalid", "true");
         input.focus();
         const kind = log ? "a number above 0" : "a number";
-        return { problem: `Write ${kind}, such as 0.001, 1e-3 or 10^-3.` };
+        return { problem: numberHelp(input.value, kind) };
       }
       const far = howFar(guess, measured, log, unit);
       return {
