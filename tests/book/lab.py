@@ -53,15 +53,22 @@ def opened(page: Page, server: str, notebook: str) -> None:
     """Open a notebook in the whole window, and wait until it is there."""
     page.goto(f"{server}/lab/tree/{notebook}?reset")
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=120_000)
-    page.locator("[data-status=idle].jp-Notebook-ExecutionIndicator").wait_for(timeout=120_000)
+    # Until its kernel has started, the notebook would ask which one to take.
+    page.locator(".jp-Toolbar-kernelName", has_text="Python 3").wait_for(timeout=120_000)
+    _idle(page)
 
 
 def run_all(page: Page) -> None:
     """Run all cells, and wait until the last one has run."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    last = page.locator(".jp-CodeCell .jp-InputPrompt").last
-    page.wait_for_function(
-        "(prompt) => /\\d/.test(prompt.textContent)", arg=last.element_handle(), timeout=120_000
-    )
+    last = page.locator(".jp-CodeCell .jp-InputPrompt").last.element_handle()
+    for shown in (r"/\*/", r"/\d/"):  # waiting, then done: before, it has the count of the file
+        page.wait_for_function(
+            f"(prompt) => {shown}.test(prompt.textContent)", arg=last, timeout=120_000
+        )
+    _idle(page)
+
+
+def _idle(page: Page) -> None:
     page.locator("[data-status=idle].jp-Notebook-ExecutionIndicator").wait_for(timeout=120_000)

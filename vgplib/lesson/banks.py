@@ -188,6 +188,12 @@ class Claim(_Part):
     verdict: Literal["holds", "depends", "misleading", "false"]
     answer: Word
 
+    @model_validator(mode="after")
+    def _plain(self) -> Claim:
+        if "$" in self.said:  # it becomes HTML, in which a notebook sets no formulas
+            raise ValueError("'said' holds a formula; say it in words")
+        return self
+
 
 class Exercise(_Part):
     """A cell to complete: what a value means, and code that solves it."""
