@@ -83,7 +83,8 @@ def finished(page: str, fill: Callable[[dict[str, Any]], None]) -> str:
         fill(state)
         return f"{found[1]}{_dumped(state)}{found[3]}"
 
-    return _STATE.sub(filled, page.replace(_QUIET, ""))
+    still = page.replace(_QUIET, "").replace('<div class="output text_html"></div>', "")
+    return _STATE.sub(filled, still)
 
 
 def _dumped(state: dict[str, Any]) -> str:
