@@ -153,7 +153,6 @@ function typed(spec, question, frame) {
     inputmode: "text",
     autocomplete: "off",
     spellcheck: "false",
-    placeholder: log ? "10^-5" : null,
     oninput: () => input.removeAttribute("aria-invalid"),
   });
   const answer = `Measured: ${amount(measured, unit)}`;
