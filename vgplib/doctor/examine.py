@@ -15,6 +15,7 @@ from vgplib.doctor.examining.steps import changed_nothing
 from vgplib.doctor.judging.rules import judged
 from vgplib.doctor.remedies.prescriptions import remedies
 from vgplib.doctor.visit import check_in, learning_rates
+from vgplib.measures.layers import eager
 
 LEAST_RATE = 1e-8  # below it, steps that change nothing are no sign of having converged
 
@@ -47,8 +48,9 @@ def examine(
             copied. Whatever else ``loss`` raises passes through, with a note of the layer that
             ran last.
     """
-    visit = check_in(model, loss, optimizer, steps)
-    evidence = gather(visit)
+    with eager():  # to compile takes longer than all of this, and needs a compiler
+        visit = check_in(model, loss, optimizer, steps)
+        evidence = gather(visit)
     found = judged(evidence)
     if not found:
         _refuse_unseen(evidence)

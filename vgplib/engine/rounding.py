@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 _aten = torch.ops.aten
 _PRODUCTS = {_aten.mm, _aten.addmm, _aten.bmm, _aten.baddbmm}
+_DRAWN = 2**16  # random steps to neighbours that are drawn once
 _WHOLE = {torch.float16: torch.int16, torch.bfloat16: torch.int16}
 _WHOLE |= {torch.float32: torch.int32, torch.float64: torch.int64}
 
@@ -53,6 +54,7 @@ class OtherRounding(TorchDispatchMode):
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._seed, self._generator = seed, torch.Generator().manual_seed(seed)
+        self._steps = torch.randint(-1, 2, (_DRAWN,), dtype=torch.int8, generator=self._generator)
 
     def __enter__(self) -> OtherRounding:
         OtherRounding.inside = self._seed
@@ -72,7 +74,10 @@ class OtherRounding(TorchDispatchMode):
         return result
 
     def _moved(self, x: Tensor) -> Tensor:
-        shift = torch.randint(-1, 2, x.shape, generator=self._generator)
+        # To draw for each product anew takes longer than the product: from another place will do.
+        start = int(torch.randint(_DRAWN, (), generator=self._generator))
+        turns = -(-(start + x.numel()) // _DRAWN)
+        steps = self._steps.repeat(turns)[start : start + x.numel()].view(x.shape)
         whole = _WHOLE[x.dtype]
-        moved = (x.contiguous().view(whole) + shift.to(whole)).view(x.dtype)
+        moved = (x.contiguous().view(whole) + steps.to(whole)).view(x.dtype)
         return torch.where((x != 0) & x.isfinite(), moved, x)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Of numbers relative to the larger one; of shares, which count a few hundred things, as they are.
 TOLERANCE, OF_SHARES = 1e-3, 0.01
-OTHERS = 4  # imitated processors
+OTHERS = 2  # imitated processors
 MARGIN = 10.0  # how much further than the imitated ones, at most, a real processor is away
 
 
