@@ -122,7 +122,7 @@ def view(data: xr.Dataset, *, task: str, depth: int) -> View:
 
 EXPERIMENT = Experiment(
     name="plateau",
-    title="Where the loss stops, and for how long",
+    title="Where does the loss stop?",
     controls=(
         Choice(
             "task",

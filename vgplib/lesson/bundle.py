@@ -38,10 +38,14 @@ def island(kind: str, key: str, state: dict[str, Any], fallback: str) -> str:
 
 
 # JupyterLab says "model not found" where a saved notebook is opened without its kernel. The still
-# output above says it all then, so that line is taken away.
+# output above says it all then, so that line is taken away; and where a learner's own widget is
+# alive, the still picture of it is.
 _QUIET = (
-    '<style class="vgp-quiet">.jp-OutputArea-child:has(.vgp-fallback, .vgp-yours) + '
-    ".jp-OutputArea-child > .jupyter-widgets:not(:has(*)) { display: none }</style>"
+    '<style class="vgp-quiet">'
+    ".jp-OutputArea-child:has(.vgp-fallback, .vgp-yours) + "
+    ".jp-OutputArea-child > .jupyter-widgets:not(:has(*)), "
+    ".jp-OutputArea-child:has(.vgp-yours):has(+ .jp-OutputArea-child > .jupyter-widgets > *) "
+    "{ display: none }</style>"
 )
 
 
