@@ -22,7 +22,7 @@ NEXT = BUILD / "next"
 STAMP = BUILD / "book-stamp"
 LOG = BUILD / "book.log"
 INPUTS = (
-    *("_config.yml", "_toc.yml", "intro.md", "pyproject.toml", "setup.py", "requirements.txt"),
+    *("_config.yml", "_toc.yml", "intro.ipynb", "pyproject.toml", "setup.py", "requirements.txt"),
     *("chapters", "quizzes", "appendix", "vgplib"),
 )
 PACKAGE = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "quizzes", "vgplib")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 from toc import EVERY, LESSONS
 
 from tools import book as building
@@ -44,8 +45,11 @@ def test_plain_sphinx_makes_the_same_book(book, tmp_path):
     config = [BIN / "jupyter-book", "config", "sphinx", source]
     subprocess.run(config, check=True, capture_output=True)
     # What ran for the book need not run again: its executed notebooks are beside its pages.
-    for notebook in (book / "_sources").rglob("*.ipynb"):
-        shutil.copy(notebook, source / notebook.relative_to(book / "_sources"))
+    for path in (book / "_sources").rglob("*.ipynb"):
+        place = source / path.relative_to(book / "_sources")
+        executed = nbformat.read(path, as_version=4)
+        executed.metadata = nbformat.read(place, as_version=4).metadata
+        nbformat.write(executed, place)
 
     built = sphinx(source, tmp_path / "html", "-D", "nb_execution_mode=off")
 
