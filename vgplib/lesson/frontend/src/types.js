@@ -21,7 +21,8 @@
  * @typedef {string | number | boolean | null} Value
  * @typedef {Record<string, Value>} Settings
  * @typedef {{name: string, label: Segment[], kind: "choice",
- *   options: {value: string, label: string}[]}} Choice
+ *   options: {value: string, label: string}[], clears?: string[]}} Choice  clears: the choices that
+ *   go back to where they started when this one is moved
  * @typedef {{name: string, label: Segment[], kind: "slider", values: number[], labels: string[],
  *   unit: string, whole: boolean, log: boolean, step: number}} Slider
  * @typedef {Choice | Slider} Control
