@@ -1,6 +1,7 @@
 """The experiments on symptoms: they measure what they say, and what they teach holds."""
 
 import copy
+import re
 
 import numpy as np
 import pytest
@@ -171,15 +172,17 @@ def test_a_remedy_that_a_run_has_already_is_no_other_run(case, remedy):
 
 
 def test_evidence_says_which_way_its_number_points():
-    """ "Against: 77 times" reads as for."""
+    """With its number blotted out, a sentence still tells whether it speaks for or against."""
+    sentences = {"For it": set(), "Against it": set()}
     for case in patients.PATIENTS:
         for diagnosis in what_ails_it.DIAGNOSES:
             _, said, verdict = vgp.readouts("what-ails-it", case=case, diagnosis=diagnosis)
             side, words = said.text.split(": ", 1)
             assert side == ("For it" if verdict.text == "That is it" else "Against it")
-            if side == "Against it" and any(sign.isdigit() for sign in words):
-                no = ("n't", "hardly", "only", "no ", "neither", "too", "since", "nothing", "so ")
-                assert any(word in words for word in (*no, "it is cut")), words
+            number = r"[\d.]+(\s×\s10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?|not finite"
+            sentences[side].add(re.sub(number, "…", words))
+    assert len(sentences["For it"]) == len(what_ails_it.DIAGNOSES)
+    assert not sentences["For it"] & sentences["Against it"]
 
 
 def test_clipping_limits_the_first_step_and_leaves_the_ratio_of_layers_alone():
