@@ -168,7 +168,7 @@ def test_the_verdict_for_each_kind_of_ratio(ratio, said):
     [
         (0.001, "Learns slowly"),
         (0.01, "Learns"),
-        (1.0, "Jumps up and down"),
+        (1.0, "Doesn't settle"),
         (3.0, "Worse than guessing"),
     ],
 )

@@ -43,7 +43,7 @@ def test_bars_that_are_too_long_end_at_the_edge_with_their_number(show):
     frame["series"][0]["y"] = [3.5, 0.35, 0.02, 0, -2.5]
     page = show(pages.single("bars", frame))
     out = page.locator(".vgp-out").all_text_contents()
-    assert out == ["↑ 3.50", "↓ −2.50"]
+    assert out == ["↑3.5", "↓−2.5"]
     top, foot = (
         float(y)
         for y in page.locator(".vgp-grid").evaluate(

@@ -60,7 +60,7 @@ export function bars({ x, y }, series) {
           y: px(at),
           "text-anchor": "middle",
         },
-        `${out ? (out > 0 ? "↑ " : "↓ ") : ""}${label(v)}`,
+        out ? `${out > 0 ? "↑" : "↓"}${figures(v)}` : label(v),
       );
     }),
   );
