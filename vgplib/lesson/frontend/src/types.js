@@ -27,10 +27,10 @@
  *   unit: string, whole: boolean, log: boolean, step: number}} Slider
  * @typedef {Choice | Slider} Control
  *
- * @typedef {{id?: string, question: Segment[], options: Segment[][], answer: number,
+ * @typedef {{id: string, question: Segment[], options: Segment[][], answer: number,
  *   because: Segment[], show: Settings}} ChoicePrediction  id: under which a guess is
  *   remembered; show: the setting that answers it
- * @typedef {{id?: string, question: Segment[], because: Segment[], show: Settings,
+ * @typedef {{id: string, question: Segment[], because: Segment[], show: Settings,
  *   numeric: {value: Num, percent: boolean, log: boolean, unit: string}}} NumericPrediction
  * @typedef {{id: string, experiment: string, number: string | null, title: string,
  *   source: string, controls: Control[], initial: Settings, fixed: Settings,
