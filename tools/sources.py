@@ -50,6 +50,7 @@ def make(path: Path, how_to_get: str) -> Any:
     client = NotebookClient(
         ran,
         timeout=600,
+        coalesce_streams=True,  # how a cell's prints arrive is chance: one text, always
         resources={"metadata": {"path": path.parent}},
         extra_arguments=["--IPKernelApp.log_level=40"],
     )

@@ -126,6 +126,12 @@ def _nothing_is_there(*names):
     raise ModuleNotFoundError
 
 
+def test_what_a_cell_prints_is_one_text_however_long_it_takes(lesson):
+    cell = "import time\n\nprint(1)\ntime.sleep(0.5)\nprint(2)"
+    (code,) = lesson(f"# A lesson\n\n```{{code-cell}} python\n{cell}\n```\n").cells[1:]
+    assert [output.text for output in code.outputs] == ["1\n2\n"]
+
+
 def test_a_cell_or_an_expression_that_fails_is_named(lesson):
     with pytest.raises(Failure, match=r"lesson.md: [\s\S]*name 'nowhere' is not defined"):
         lesson("# A lesson\n\nIt is {{ nowhere }}.\n")
