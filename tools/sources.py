@@ -28,6 +28,7 @@ FROM_A_BANK = re.compile(r"\{\{\s*(claim|solution)\(\s*[\"']([\w-]+)[\"']\s*\)\s
 CHECK = re.compile(r"""vgp\.check\(\s*["']([\w-]+)["']\s*,(.+)\)""")
 NUMBERS = "numbers"
 IMPORT = "import vgplib as vgp"
+ROOM = 'style="margin: 1em 0"'  # a notebook has no style sheet, and glues folds to the text below
 KEPT = ("text/plain", "text/markdown")  # what a committed notebook holds of its outputs
 
 
@@ -121,7 +122,8 @@ def _made(cell: Any, result: Any) -> Any:
     """The notebook's cell: Markdown with its numbers in place, or code with its text outputs."""
     if cell.cell_type == "markdown":
         said = iter(result.outputs[0].data["application/json"] if result else ())
-        return new_markdown_cell(EXPRESSION.sub(lambda _: next(said), cell.source))
+        text = EXPRESSION.sub(lambda _: next(said), cell.source)
+        return new_markdown_cell(re.sub(r"(?m)^<details", f"<details {ROOM}", text))
     tags = cell.metadata.get("tags")
     made = new_code_cell(cell.source, metadata={"tags": tags} if tags else {})
     made.outputs = _text(result.outputs)

@@ -100,6 +100,7 @@ def test_a_source_becomes_a_notebook_with_its_numbers_in_place(lesson):
     assert "**False.** It is 0.33." in markdown[2]
     assert "```python\nweight = 4\n```\n\nFour times a quarter." in markdown[3]
     assert not any("{{" in text for text in markdown)
+    assert "margin" in re.search(r"<details [^>]*>", markdown[3])[0]
     assert len(code) == 2  # cells for numbers alone are no part of it
     assert "import vgplib as vgp" in code[0].source
     assert "Get it there." in code[0].source

@@ -24,8 +24,14 @@ export function bars({ x, y }, series) {
   const within = (/** @type {number} */ v) =>
     y.side(v) ? y.ends[y.side(v) < 0 ? 1 : 0] : y.place(v);
   const ground = within(0);
-  const longest = Math.max(...solid.flatMap((one) => one.y.map((v) => label(v).length)));
-  const fits = 6.4 * longest < slot / SHARE;
+  const arrow = (/** @type {number} */ v) => ["↓ ", "", "↑ "][y.side(v) + 1];
+  /** @param {(v: number) => string} text */
+  const fit = (text) => {
+    const widths = solid.flatMap((one) => one.y.map((v) => 8 * (arrow(v) + text(v)).length));
+    return Math.max(...widths) < (solid.length > 1 ? slot : unit);
+  };
+  const label = fit(fine) ? fine : figures;
+  const fits = label === fine || fit(figures);
   const left = (/** @type {Styled} */ one, /** @type {number} */ k) =>
     x.place(one.x[k]) - (SHARE * unit) / 2 + solid.indexOf(one) * slot;
 
@@ -45,13 +51,15 @@ export function bars({ x, y }, series) {
       }),
     ),
   );
-  const labels = solid.flatMap((one) =>
+  const labels = solid.flatMap((one, n) =>
     one.y.flatMap((v, k) => {
       const out = y.side(v);
       if (!fits && !out) return [];
       const up = v >= 0;
-      // Beyond the edge there is no room: there the number stands inside, after an arrow.
-      const at = within(v) + (out ? (up ? 16 : -7) : up ? -6 : 15);
+      // Beyond the edge there is no room: there the number stands inside, after an arrow; and
+      // where numbers are wider than bars, each series has a row of its own.
+      const row = fits ? 0 : 17 * n;
+      const at = within(v) + (out ? (up ? 16 + row : -7 - row) : up ? -6 : 15);
       return s(
         "text",
         {
@@ -60,7 +68,7 @@ export function bars({ x, y }, series) {
           y: px(at),
           "text-anchor": "middle",
         },
-        `${out ? (out > 0 ? "↑ " : "↓ ") : ""}${label(v)}`,
+        arrow(v) + label(v),
       );
     }),
   );
@@ -85,7 +93,7 @@ export function bars({ x, y }, series) {
 }
 
 /** Two decimals, or two digits. @param {number} value */
-const label = (value) => figures(value, Math.abs(value) >= 1 ? 3 : 2);
+const fine = (value) => figures(value, Math.abs(value) >= 1 ? 3 : 2);
 
 /**
  * A mark at each position, or at as many as have room.
