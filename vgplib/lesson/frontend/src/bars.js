@@ -25,13 +25,12 @@ export function bars({ x, y }, series) {
     y.side(v) ? y.ends[y.side(v) < 0 ? 1 : 0] : y.place(v);
   const ground = within(0);
   const arrow = (/** @type {number} */ v) => ["↓ ", "", "↑ "][y.side(v) + 1];
-  /** @param {(v: number) => string} text */
-  const fit = (text) => {
-    const widths = solid.flatMap((one) => one.y.map((v) => 8 * (arrow(v) + text(v)).length));
-    return Math.max(...widths) < (solid.length > 1 ? slot : unit);
-  };
-  const label = fit(fine) ? fine : figures;
-  const fits = label === fine || fit(figures);
+  const values = solid.flatMap((one) => one.y);
+  const longest = (/** @type {(v: number) => string} */ text) =>
+    Math.max(...values.map((v) => text(v).length));
+  const apart = 8 * longest((v) => arrow(v) + fine(v)) < (solid.length > 1 ? slot : unit);
+  const label = apart ? fine : figures;
+  const fits = 6.4 * longest(label) < slot / SHARE;
   const left = (/** @type {Styled} */ one, /** @type {number} */ k) =>
     x.place(one.x[k]) - (SHARE * unit) / 2 + solid.indexOf(one) * slot;
 
@@ -58,7 +57,7 @@ export function bars({ x, y }, series) {
       const up = v >= 0;
       // Beyond the edge there is no room: there the number stands inside, after an arrow; and
       // where numbers are wider than bars, each series has a row of its own.
-      const row = fits ? 0 : 17 * n;
+      const row = apart ? 0 : 17 * n;
       const at = within(v) + (out ? (up ? 16 + row : -7 - row) : up ? -6 : 15);
       return s(
         "text",
@@ -68,7 +67,7 @@ export function bars({ x, y }, series) {
           y: px(at),
           "text-anchor": "middle",
         },
-        arrow(v) + label(v),
+        apart ? arrow(v) + label(v) : arrow(v).trim() + label(v),
       );
     }),
   );
