@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from tools import notebooks
 from tools.environment import ROOT
-from vgplib.lesson import banks
+from vgplib.lesson import banks, schema
 from vgplib.lesson.text import plain
 
 LESSONS = [path.with_suffix(".ipynb") for path in notebooks.paths()]
@@ -22,7 +22,7 @@ RAW = re.compile(r"\{(?:term|cite|ref|doc|numref|eq)[:a-z]*\}|\{\{|^:::|^```\{",
 FOLDED = re.compile(r"<details.*?</details>", re.DOTALL)
 
 
-def bank(path: Path) -> banks.Bank:
+def bank(path: Path) -> schema.Bank:
     """What a lesson asks; nothing where it has no bank."""
     place = banks.folder() / f"{path.stem}.json"
     return banks.read(place) if place.exists() else banks.Bank()
@@ -41,7 +41,7 @@ def prose(path: Path) -> str:
     return "\n\n".join(cell.source for cell in cells(path, "markdown"))
 
 
-def asked(path: Path) -> list[banks.Prediction]:
+def asked(path: Path) -> list[schema.Prediction]:
     """The predictions that a lesson's benches ask."""
     source = "\n".join(cell.source for cell in cells(path, "code"))
     return [banks.find("predictions", name) for name in re.findall(r'predict="([\w-]+)"', source)]

@@ -53,11 +53,13 @@ PREDICT = {
     "options": [[{"text": "it halves"}], [{"text": "it squares"}], [{"text": "it stays"}]],
     "answer": 1,
     "because": [{"text": "Each layer multiplies, so twice the layers square the product."}],
+    "show": INITIAL,
 }
 PREDICT_NUMBER = {
     "id": "first",
     "question": [{"text": "How much of the signal reaches layer 1?"}],
-    "numeric": {"readout": 1, "log": True, "unit": ""},
+    "numeric": {"value": 5.1e-19, "percent": False, "log": True, "unit": ""},
+    "show": INITIAL,
     "because": [{"text": "The factor is multiplied once per layer."}],
 }
 POWER = ["math", {}, ["msup", {}, ["mn", {}, "10"], ["mn", {}, "-13"]]]

@@ -146,6 +146,24 @@ def test_it_starts_off_the_grid_with_the_answer_that_is_there(start):
     assert "tanh, 29 layers" in page.locator(".vgp-plot").get_attribute("aria-label")
 
 
+THERE = pages.INITIAL | {"activation": "tanh", "depth": 20}
+GUESSED = "() => localStorage.setItem('vgp-guesses', JSON.stringify({ double: '' }))"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told", "shown"),
+    [
+        (pages.INITIAL, [THERE], "tanh, 20 layers"),
+        (THERE | {"depth": 10}, [], "tanh, 10 layers"),  # code has set it: there it stays
+    ],
+)
+def test_a_guess_made_before_is_shown_again_and_python_is_told(start, settings, told, shown):
+    state = pages.bench(predict=pages.PREDICT | {"show": THERE})
+    page = start(before_render=GUESSED, **state | {"live": True, "settings": settings})
+    assert page.evaluate("saved") == told
+    assert shown in page.locator(".vgp-plot").get_attribute("aria-label")
+
+
 def test_the_page_around_belongs_to_somebody_else(start):
     page = start()
     assert page.get_by_role("button", name="Link to this setting").count() == 0

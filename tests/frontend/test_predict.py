@@ -116,6 +116,41 @@ def test_storage_that_is_damaged_full_or_forbidden_breaks_nothing(show, what, be
     assert_shown(page)
 
 
+ELSEWHERE = pages.PREDICT | {"show": pages.INITIAL | {"activation": "tanh", "depth": 20}}
+
+
+def setting(page):
+    return page.locator(".vgp-plot").get_attribute("aria-label").split("layer by layer, ")[1]
+
+
+@pytest.mark.parametrize("button", ["Check my guess", "Show me"])
+def test_the_bench_goes_where_the_answer_is_and_keeps_the_start_as_the_pale_line(show, button):
+    page = show(pages.bench(predict=ELSEWHERE))
+    page.get_by_role("radio", name="it halves").check()
+    page.get_by_role("button", name=button).click()
+    for _ in range(2):
+        assert setting(page).startswith("tanh, 20 layers, Weight scale 1.00.")
+        assert page.get_by_role("radio", name="tanh").is_checked()
+        assert page.locator(".vgp-ghost-name").text_content() == "before: sigmoid, 30 layers"
+        page.reload()  # the guess is kept, and with it what it shows
+    page.get_by_role("button", name="Reset").click()
+    assert_hidden(page)
+    assert setting(page).startswith("sigmoid, 30 layers")
+    page.get_by_role("button", name="Show me").click()
+    assert setting(page).startswith("tanh, 20 layers")
+
+
+def test_an_address_has_its_own_setting_whatever_was_guessed(show):
+    page = show(pages.bench(predict=ELSEWHERE), hash="#error-signal?depth=10&ask")
+    assert_hidden(page)
+    page.get_by_role("button", name="Show me").click()
+    assert setting(page).startswith("tanh, 20 layers")
+    assert page.locator(".vgp-ghost-name").text_content() == "before: sigmoid, 10 layers"
+    page.evaluate("location.hash = '#error-signal?activation=relu&depth=30'")
+    page.reload()
+    assert setting(page).startswith("ReLU, 30 layers")
+
+
 def test_a_link_dismisses_the_question_unless_it_asks_first(show):
     state = pages.bench(predict=pages.PREDICT)
     page = show(state, hash="#error-signal?depth=20")
@@ -150,11 +185,8 @@ def test_a_number_is_told_how_far_off_it_is(show):
 
 
 def test_a_share_is_guessed_in_percent(show):
-    numeric = pages.PREDICT_NUMBER | {"numeric": {"readout": 1, "log": False, "unit": ""}}
-    state = pages.bench(predict=numeric)
-    for frame in state["frames"]:
-        frame["readouts"][1] |= {"value": 0.9, "percent": True}
-    page = show(state)
+    numeric = {"value": 0.9, "percent": True, "log": False, "unit": ""}
+    page = show(pages.bench(predict=pages.PREDICT_NUMBER | {"numeric": numeric}))
     page.get_by_label("My guess").fill("80 %")
     page.keyboard.press("Enter")
     assert line(page) == "✗ Your guess: 10 % too low"
@@ -174,11 +206,8 @@ def test_what_is_no_number_is_asked_for_again(show):
 
 
 def test_a_linear_guess_is_told_its_distance_with_the_unit(show):
-    numeric = pages.PREDICT_NUMBER | {"numeric": {"readout": 1, "log": False, "unit": "layers"}}
-    state = pages.bench(predict=numeric)
-    for frame in state["frames"]:
-        frame["readouts"][1]["value"] = 12
-    page = show(state)
+    numeric = {"value": 12, "percent": False, "log": False, "unit": "layers"}
+    page = show(pages.bench(predict=pages.PREDICT_NUMBER | {"numeric": numeric}))
     page.get_by_label("My guess").fill("5")
     page.keyboard.press("Enter")
     assert line(page) == "✗ Your guess: 7 layers too low"
@@ -186,10 +215,8 @@ def test_a_linear_guess_is_told_its_distance_with_the_unit(show):
 
 
 def test_a_measurement_that_is_not_finite_has_no_distance(show):
-    state = pages.bench(predict=pages.PREDICT_NUMBER)
-    for frame in state["frames"]:
-        frame["readouts"][1]["value"] = "inf"
-    page = show(state)
+    numeric = pages.PREDICT_NUMBER["numeric"] | {"value": "inf"}
+    page = show(pages.bench(predict=pages.PREDICT_NUMBER | {"numeric": numeric}))
     page.get_by_label("My guess").fill("1")
     page.keyboard.press("Enter")
     assert "no distance" in line(page)

@@ -15,7 +15,7 @@ CLAIM = (
     "</details>"
 )
 CLAIMS = [
-    CLAIM.format(id="saturate", said="Units *do* saturate.", verdict="Misleading"),
+    CLAIM.format(id="saturate", said="Units *do* saturate.", verdict="False"),
     CLAIM.format(id="depth", said="It is the depth.", verdict="Depends"),
 ]
 AFTER = (
@@ -61,11 +61,14 @@ def test_a_claim_is_voted_on_by_keyboard_before_its_verdict_is_told(show):
     assert not told.is_visible()
     page.keyboard.press("Space")
     assert group.get_by_role("radio", checked=True).inner_text() == "Depends"
-    assert page.get_by_role("status").first.inner_text() == "You said: depends."
+    said = page.get_by_role("status").first
+    assert said.inner_text() == "You said Depends. We'd say False, and here's why:"
     assert told.is_visible()
     assert page.get_by_text("Hardly a unit is.").nth(1).is_hidden()
     colour = told.locator("strong").evaluate("(e) => getComputedStyle(e).color")
-    assert colour == "rgb(138, 97, 0)"  # of "misleading"
+    assert colour == "rgb(180, 35, 24)"  # of "false"
+    group.get_by_role("radio", name="False").click()
+    assert said.inner_text() == "You said False, and so do the measurements."
     assert page.get_by_text("Decide, then open").count() == 0
 
 
@@ -76,9 +79,9 @@ def test_a_vote_outlives_a_reload_and_can_be_changed(show):
     assert vote(page, 1).get_by_role("radio", checked=True).inner_text() == "False"
     assert vote(page, 0).get_by_role("radio", checked=True).count() == 0
     vote(page, 1).get_by_role("radio", name="Holds").click()
-    assert page.get_by_text("You said: holds.").is_visible()
+    assert page.get_by_text("You said Holds. We'd say Depends").is_visible()
     page.get_by_role("button", name="Reset this quiz").click()
-    assert page.get_by_text("You said: holds.").is_visible()
+    assert page.get_by_text("You said Holds. We'd say Depends").is_visible()
 
 
 def test_what_happened_opens_with_the_chart_and_closes_when_it_asks_again(show):

@@ -89,6 +89,7 @@ BROKEN = [
     ("predictions", without(GUESS, "because"), "prediction guess: because: Field required"),
     ("predictions", GUESS | {"readout": 1}, "either 'options' .* or a 'readout'"),
     ("predictions", GUESS | {"options": ["little", "little"]}, "'little' is there twice"),
+    ("predictions", GUESS | {"show": {"hops": None}}, "prediction guess: show, hops"),
     ("claims", CLAIM | {"verdict": "wrong"}, "claim said: verdict: .*'holds'"),
     ("claims", CLAIM | {"said": "$x$ is wet."}, "claim said: 'said' holds a formula"),
     ("exercises", TASK | {"answers": NUMBER["answers"][:1]}, "of the type 'default'"),

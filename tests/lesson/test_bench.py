@@ -7,9 +7,10 @@ import re
 import ipywidgets
 import pytest
 import traitlets
-from parts import outputs
+from parts import outputs, write
 
 import vgplib as vgp
+from vgplib.errors import BankError
 from vgplib.experiments import look
 from vgplib.lesson import banks, bundle
 from vgplib.lesson.bench import fill, table
@@ -175,6 +176,40 @@ def test_a_bench_that_asks_first_tells_its_answer_nowhere_before():
     shown = still["text/html"].split("</script>")[1]
     assert shown.index("Predict first") < shown.index("<details")
     assert "9.5\u00a0×\u00a010⁻⁷" not in shown[: shown.index("<details")]
+
+
+@pytest.fixture
+def guess(tmp_path, monkeypatch):
+    """A function that writes a bank with one prediction, named "guess"."""
+    monkeypatch.setattr(banks, "folder", lambda: tmp_path)
+    words = {"id": "guess", "question": "How much?", "because": "You multiply."}
+    return lambda **keys: write(tmp_path, predictions=[words | keys])
+
+
+def test_a_figure_to_guess_is_read_off_where_the_answer_is_shown(guess):
+    guess(readout=1, log=True, show={"hops": 20})
+    asked = vgp.bench("chain", predict="guess", weight=2.0).spec["predict"]
+    assert asked["show"] == {"slope": 0.25, "weight": 2.0, "hops": 20}
+    assert asked["numeric"]["value"] == pytest.approx(0.5**20, rel=1e-2)
+    guess(readout=1, log=True)
+    asked = vgp.bench("chain", predict="guess", hops=5).spec["predict"]
+    assert asked["numeric"]["value"] == pytest.approx(0.25**5, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"show": {"depth": 3}}, "show: unknown control of this bench 'depth'.* Allowed: 'hops'"),
+        ({"show": {"slope": 0.5}}, "show: unknown control of this bench 'slope'"),  # not shown
+        ({"show": {"hops": 0}}, "show: hops must be at least 1"),
+        ({"show": {"hops": 7}}, "show: hops is 7, which no page can show; it can: 1, 2, 5, 10"),
+        ({"readout": 2}, "readout: 2 is in words .'Vanished'.; numbers are: 0, 1"),
+    ],
+)
+def test_a_prediction_that_this_bench_cannot_settle_is_refused(guess, keys, said):
+    guess(**{"readout": 0} | keys)
+    with pytest.raises(BankError, match=f"prediction guess, {said}"):
+        vgp.bench("chain", controls=["hops"], predict="guess")
 
 
 def test_without_scripts_there_are_a_picture_its_description_and_its_table():

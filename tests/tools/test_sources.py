@@ -53,7 +53,7 @@ vgp.check("do", weight)
 CLAIM = {
     "id": "said",
     "said": "A third is *little*.",
-    "verdict": "misleading",
+    "verdict": "false",
     "answer": "It is {{ third }}.",
 }
 TASK = {

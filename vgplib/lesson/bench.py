@@ -18,7 +18,7 @@ import traitlets
 
 from vgplib.engine.experiment import Control, Experiment, Slider
 from vgplib.experiments import experiment, look
-from vgplib.lesson import banks, picture
+from vgplib.lesson import banks, picture, prediction
 from vgplib.lesson.bundle import DIST, island, show, unique
 from vgplib.lesson.text import plain, segments, to_html
 
@@ -202,6 +202,8 @@ def bench(
     Raises:
         ValueError: An unknown experiment, setting, value or prediction, or a control that is named
             twice; the message says what is allowed.
+        vgplib.errors.BankError: The prediction's ``show`` is no setting of the bench's controls, or
+            its figure is in words.
         vgplib.errors.AtlasError: The experiment's atlas is missing or damaged.
     """
     exp = experiment(name)
@@ -218,9 +220,14 @@ def bench(
         "controls": [_control(c) for c in shown],
         "initial": {c.name: start.pop(c.name) for c in shown},
         "fixed": start,
-        "predict": _predict(banks.find("predictions", predict)) if predict else None,
+        "predict": None,
         "caption": segments(exp.caption),
     }
+    if predict:
+        guess = banks.find("predictions", predict)
+        show = {**spec["initial"], **prediction.answering(guess, shown)}
+        frame = look(exp, exp.check({**start, **show})).to_json()
+        spec["predict"] = prediction.asked(guess, show, frame)
     return Bench(exp, shown, spec)
 
 
@@ -246,24 +253,6 @@ def _control(control: Control) -> dict[str, Any]:
         }
     options = [{"value": v, "label": text} for v, text in control.options.items()]
     return {"name": control.name, "label": label, "kind": "choice", "options": options}
-
-
-def _predict(given: banks.Prediction) -> dict[str, Any]:
-    """The question in the front end's form, and as the words that a terminal shows."""
-    options = given.options or []
-    out: dict[str, Any] = {
-        "id": given.id,
-        "question": segments(given.question),
-        "because": segments(given.because),
-        "words": plain(given.question),
-        "choices": [plain(o) for o in options],
-    }
-    if options:
-        out["options"] = [segments(o) for o in options]
-        out["answer"] = options.index(str(given.answer))
-    else:
-        out["numeric"] = {"readout": given.readout, "log": given.log, "unit": given.unit}
-    return out
 
 
 def fill(state: dict[str, Any]) -> None:

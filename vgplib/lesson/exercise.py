@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from vgplib.lesson import banks
+from vgplib.lesson import banks, schema
 from vgplib.lesson.text import plain
 
 _EXACT = 1e-3  # relative: what a learner rounds to three digits is right
@@ -45,7 +45,7 @@ def check(exercise: str, answer: Any) -> Checked:
     return Checked(found.correct, f"✓ {said}" if found.correct else f"Not yet. {said}")
 
 
-def _fits(answer: banks.Typed, number: float) -> bool:
+def _fits(answer: schema.Typed, number: float) -> bool:
     if answer.value is not None:
         return abs(number - answer.value) <= _EXACT * abs(answer.value)
     if answer.range is not None:

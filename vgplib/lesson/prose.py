@@ -12,13 +12,6 @@ from typing import Any
 from vgplib.lesson import banks
 from vgplib.numbers import figures
 
-VERDICTS = {
-    "holds": "Holds.",
-    "depends": "Depends.",
-    "misleading": "Misleading.",
-    "false": "False.",
-}
-
 
 def said(value: Any) -> str:
     """A value as prose has it: a float with two digits, everything else as its own words."""
@@ -32,7 +25,7 @@ def claim(name: str) -> str:
         f'<details class="vgp-claim" id="claim-{name}">'
         f"<summary>“{_inline(found.said)}” "
         "<em>Holds, depends, or false? Decide, then open.</em></summary>\n\n"
-        f"**{VERDICTS[found.verdict]}** {found.answer}\n\n</details>"
+        f"**{found.verdict.capitalize()}.** {found.answer}\n\n</details>"
     )
 
 

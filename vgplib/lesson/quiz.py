@@ -9,7 +9,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from vgplib.lesson import banks
+from vgplib.lesson import banks, schema
 from vgplib.lesson.bundle import DIST, island, show, unique
 from vgplib.lesson.text import plain, segments, to_html
 
@@ -61,17 +61,17 @@ def quiz(chapter: str, folder: str | Path | None = None) -> Quiz:
     return Quiz(spec, _words(questions))
 
 
-def _words(questions: list[banks.Question]) -> str:
+def _words(questions: list[schema.Question]) -> str:
     """The questions as text, without their answers: what a file viewer shows."""
     lines = [f"{len(questions)} questions. Run this cell to answer them."]
     for number, question in enumerate(questions, start=1):
         lines.append(f"{number}. {plain(question.question)}")
-        if isinstance(question, banks.ChoiceQuestion):
+        if isinstance(question, schema.ChoiceQuestion):
             lines += [f"   - {plain(a.answer)}" for a in question.answers]
     return "\n".join(lines)
 
 
-def _question(given: banks.Question) -> dict[str, Any]:
+def _question(given: schema.Question) -> dict[str, Any]:
     """A question as the front end takes it: all text as segments, tolerances as numbers."""
     out: dict[str, Any] = {
         "id": given.id,
@@ -87,9 +87,9 @@ def _question(given: banks.Question) -> dict[str, Any]:
     return out
 
 
-def _answer(question: banks.Question, given: banks.Option | banks.Typed) -> dict[str, Any]:
+def _answer(question: schema.Question, given: schema.Option | schema.Typed) -> dict[str, Any]:
     out = given.model_dump(exclude_none=True) | {"feedback": segments(given.feedback)}
-    if isinstance(question, banks.ChoiceQuestion):
+    if isinstance(question, schema.ChoiceQuestion):
         out["answer"] = segments(given.answer)
         return out
     if given.value is not None:

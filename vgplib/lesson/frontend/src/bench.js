@@ -1,19 +1,14 @@
 // @ts-check
-import { draw } from "./chart.js";
 import { makeControls } from "./controls.js";
 import { h, say } from "./dom.js";
 import { GONE_WORDS, SILENT_WORDS, watchKernel } from "./kernel.js";
-import { showLegend } from "./legend.js";
-import { number } from "./numbers.js";
 import { makePredict } from "./predict.js";
-import { makeReader } from "./reader.js";
 import { makeReadouts } from "./readouts.js";
 import { brief, describe, frameIndex, fromFragment, snap } from "./settings.js";
-import { makeStrip } from "./strip.js";
+import { makeStage } from "./stage.js";
 import { prose } from "./text.js";
 import { makeTools } from "./tools.js";
 /** @import { BenchSpec, Frame, Model, Settings, Status, Value } from "./types.js" */
-/** @import { Space } from "./chart.js" */
 
 const PAUSE = 150; // milliseconds without a move before PyTorch is asked
 const PATIENCE = 10_000; // milliseconds without a word from the kernel before the reader is told
@@ -34,54 +29,33 @@ export function bench(model, el) {
   let shown = null;
   /** @type {{frame: Frame, words: string} | null} what stood there before the last move */
   let before = null;
-  const asked = find(); // what the question is about
-  /** @type {Space | null} */
-  let space = null;
   let moving = ""; // the control that the reader has in hand
   let asking = false;
   let gone = false; // the kernel
   let timer = 0;
   let patience = 0;
-  // Of the chart, in pixels; asking the page at each move would cost a layout.
-  let width = 0;
-  let room = 0;
 
   const words = () => describe(spec.controls, settings);
   const moved = Object.assign(
     (/** @type {string} */ name, /** @type {Value} */ value) => {
-      if (moving !== name) keep(name);
+      const next = { ...settings, [name]: value };
+      if (moving !== name) keep(next);
       moving = name;
-      move({ ...settings, [name]: value });
+      move(next);
     },
     { rests: () => void (moving = "") },
   );
   const controls = makeControls(spec, live, moved);
-  const tools = makeTools(spec, live, { settings: () => settings, reset, heights });
   const readouts = makeReadouts();
-  const strip = makeStrip();
-  const picture = h("div", {
-    class: "vgp-picture",
-    tabindex: 0,
-    role: "application",
-    "aria-roledescription": "chart",
-    "aria-label": "Chart: the arrow keys read its values",
-  });
-  const reader = makeReader(picture);
-  const legend = h("ul", { class: "vgp-legend" });
-  const busy = h("p", { class: "vgp-busy", role: "status" });
-  const problem = h("p", { class: "vgp-problem", role: "alert" });
-  const setting = h("p", { class: "vgp-setting" });
-  const chart = h(
-    "div",
-    { class: "vgp-chart" },
-    strip.element,
-    legend,
-    h("div", { class: "vgp-frame" }, picture, ...reader.elements),
-  );
-  const stage = h("div", { class: "vgp-stage" }, chart, busy, problem);
-  const predict = spec.predict && makePredict(spec, spec.predict, asked, reveal);
+  const predict = spec.predict && makePredict(spec, spec.predict, answered);
   const handles = h("div", { class: "vgp-controls" }, controls.elements);
   const column = h("div", { class: "vgp-column" }, handles, readouts.element, predict?.line);
+  const chart = makeStage(column);
+  const busy = h("p", { class: "vgp-busy", role: "status" });
+  const problem = h("p", { class: "vgp-problem", role: "alert" });
+  const stage = h("div", { class: "vgp-stage" }, chart.element, busy, problem);
+  const setting = h("p", { class: "vgp-setting" });
+  const tools = makeTools(spec, live, { settings: () => settings, reset, heights: chart.heights });
   const title = spec.number ? `Experiment ${spec.number} · ${spec.title}` : spec.title;
   const root = h(
     "section",
@@ -102,8 +76,11 @@ export function bench(model, el) {
   );
   el.append(root);
 
-  /** @param {Settings} next what the reader chose */
-  function move(next) {
+  /**
+   * @param {Settings} next what the reader chose
+   * @param {boolean} [pulse]
+   */
+  function move(next, pulse = true) {
     settings = next;
     clearTimeout(timer);
     clearTimeout(patience);
@@ -120,21 +97,23 @@ export function bench(model, el) {
         patience = setTimeout(() => asking && !gone && say(problem, SILENT_WORDS), PATIENCE);
       }, PAUSE);
     else save();
-    update(true);
+    update(pulse);
   }
 
   /**
    * What is shown now will be the pale line, until the next move.
    *
-   * @param {string} name of the control that is moved
+   * @param {Settings} next where the bench goes
    */
-  function keep(name) {
-    const control = spec.controls.find((one) => one.name === name);
-    if (!shown || !control) return;
-    const words = brief(control, shown.settings[name]);
-    const named = control.kind === "slider" && !control.unit;
+  function keep(next) {
+    if (!shown) return;
+    const { frame, settings: past } = shown;
+    const changed = spec.controls.filter(({ name }) => past[name] !== next[name]);
+    if (!changed.length) return;
+    const words = changed.map((control) => brief(control, past[control.name])).join(", ");
+    const named = changed[0].kind === "slider" && !changed[0].unit;
     const low = named ? words[0].toLowerCase() + words.slice(1) : words;
-    before = { frame: shown.frame, words: `before: ${low}` };
+    before = { frame, words: `before: ${low}` };
   }
 
   /**
@@ -160,40 +139,14 @@ export function bench(model, el) {
     else if (frame && !gone) say(problem, "");
     root.setAttribute("aria-busy", String(waiting));
     if (!frame) return;
+    asking = false;
     clearTimeout(patience);
     shown = { frame, settings };
     readouts.show(frame);
     tools.show(frame, words());
     say(setting, words());
-    paint(pulse);
-  }
-
-  /** @param {boolean} [pulse] */
-  function paint(pulse = false) {
-    if (!shown || !width) return;
-    const { frame } = shown;
-    const past = before && !alike(before.frame, frame) ? before : null;
     const label = `${spec.title}, ${setting.textContent}. ${frame.summary}`;
-    const drawn = draw(frame, { width, height: room, before: past, label });
-    space = drawn.space;
-    reader.show(frame, space, drawn.svg);
-    picture.replaceChildren(drawn.svg);
-    showLegend(legend, frame, past && past.words);
-    strip.show(frame.strip, { left: space.x.ends[0], right: space.x.ends[1], width }, pulse);
-  }
-
-  /** The main line's heights in the chart, from the loss on or from the first step on. */
-  function heights() {
-    const one = shown?.frame.series.find((series) => series.role === "main");
-    const { y } = space ?? {};
-    if (!one || !y) return [];
-    const [top, foot] = y.ends;
-    return one.x
-      .map((x, k) => ({ x: number(x), value: number(one.y[k]) }))
-      .sort((a, b) => a.x - b.x)
-      .map(({ value }) =>
-        shown?.frame.y.log && value === 0 ? null : (foot - y.place(value)) / (foot - top),
-      );
+    chart.show({ frame, before, label }, pulse);
   }
 
   function hide() {
@@ -210,6 +163,20 @@ export function bench(model, el) {
     tools.offerData(true);
   }
 
+  /**
+   * The reader guessed, or wants to see: the bench goes where the answer is.
+   *
+   * @param {boolean} [pulse]
+   */
+  function answered(pulse = true) {
+    reveal();
+    const next = { ...settings, ...spec.predict?.show };
+    if (equal(next, settings)) return;
+    keep(next);
+    moving = "";
+    move(next, pulse);
+  }
+
   function ask() {
     if (!predict) return;
     predict.ask();
@@ -220,8 +187,13 @@ export function bench(model, el) {
     before = null;
     if (fromFragment(location.hash, spec, settings) && !live)
       history.replaceState(history.state, "", location.pathname + location.search);
-    move(live && !gone ? { ...spec.initial } : snap(spec.controls, spec.initial));
+    move(start());
     ask();
+  }
+
+  /** The setting that the bench starts at. */
+  function start() {
+    return live && !gone ? { ...spec.initial } : snap(spec.controls, spec.initial);
   }
 
   function restore() {
@@ -251,7 +223,7 @@ export function bench(model, el) {
   const follow = () => {
     const next = model.get("settings");
     if (equal(next, settings)) return;
-    keep(Object.keys(next).find((name) => next[name] !== settings[name]) ?? "");
+    keep(next);
     settings = { ...next };
     asking = false;
     clearTimeout(timer);
@@ -273,22 +245,10 @@ export function bench(model, el) {
   for (const [event, ear] of ears) model.on(event, ear);
   const unwatch = live ? watchKernel(model, lost) : () => {};
   if (!live) addEventListener("hashchange", restore);
-  const fit = () => {
-    const was = [width, room];
-    width = picture.clientWidth;
-    const beside = column.getBoundingClientRect().right <= stage.getBoundingClientRect().left;
-    const over = picture.getBoundingClientRect().top - stage.getBoundingClientRect().top;
-    // It grows with its neighbour and does not shrink again: the axes stay where they are.
-    room = beside ? Math.max(width === was[0] ? room : 0, column.offsetHeight - over) : 0;
-    return width !== was[0] || room !== was[1];
-  };
-  const observer = new ResizeObserver(() => {
-    if (fit()) paint();
-  });
-  for (const part of [picture, column, legend]) observer.observe(part);
-  fit();
+  chart.fit();
   update();
   if (predict && !predict.restore()) hide();
+  else if (equal(settings, start())) answered(false);
   if (!live) restore();
   else if (!model.get("frames").length) model.send("table");
 
@@ -296,7 +256,7 @@ export function bench(model, el) {
     for (const [event, ear] of ears) model.off(event, ear);
     removeEventListener("hashchange", restore);
     unwatch();
-    observer.disconnect();
+    chart.stop();
     tools.stop();
     clearTimeout(timer);
     clearTimeout(patience);
@@ -311,11 +271,3 @@ export function bench(model, el) {
  * @param {Settings} b
  */
 const equal = (a, b) => a !== null && Object.keys(b).every((name) => a[name] === b[name]);
-
-/**
- * Whether two frames would be drawn alike.
- *
- * @param {Frame} a
- * @param {Frame} b
- */
-const alike = (a, b) => JSON.stringify(a.series) === JSON.stringify(b.series);

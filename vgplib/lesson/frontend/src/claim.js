@@ -9,7 +9,6 @@ const VOTES = [
   ["depends", "Depends"],
   ["false", "False"],
 ];
-const VERDICTS = ["holds", "depends", "misleading", "false"];
 
 /**
  * Make a claim with its verdict folded away one to vote on: the vote unfolds it.
@@ -37,7 +36,8 @@ export function upgradeClaim(fold) {
     buttons,
   );
   const box = h("div", { class: "vgp vgp-claim vgp-vote" }, claim, group, status, verdict);
-  if (VERDICTS.includes(kind)) box.classList.add(`vgp-${kind}`);
+  const settled = VOTES.find(([name]) => name === kind);
+  if (settled) box.classList.add(`vgp-${kind}`);
   box.id = fold.id;
   fold.replaceWith(box);
 
@@ -65,9 +65,20 @@ export function upgradeClaim(fold) {
     buttons.forEach((button, k) => button.setAttribute("aria-checked", String(k === at)));
     reach(Math.max(0, at));
     box.classList.toggle("vgp-open", at >= 0);
-    say(status, at < 0 ? "" : `You said: ${VOTES[at][1].toLowerCase()}.`);
+    say(status, at < 0 ? "" : told(VOTES[at], settled ?? VOTES[at]));
   }
 
   show();
   onProgress(show);
 }
+
+/**
+ * What the page says to a vote.
+ *
+ * @param {[Vote, string]} vote
+ * @param {[Vote, string]} verdict
+ */
+const told = ([vote, said], [verdict, word]) =>
+  vote === verdict
+    ? `You said ${said}, and so do the measurements.`
+    : `You said ${said}. We'd say ${word}, and here's why:`;

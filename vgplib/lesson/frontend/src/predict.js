@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { remember, remembered } from "./guesses.js";
 import { figures, number, numberHelp, parseNumber, superscript } from "./numbers.js";
 import { plain, prose } from "./text.js";
-/** @import { BenchSpec, ChoicePrediction, Frame, NumericPrediction } from "./types.js" */
+/** @import { BenchSpec, ChoicePrediction, NumericPrediction } from "./types.js" */
 
 /**
  * A question to answer before the chart shows. Once it is answered, one line is left of it, which
@@ -11,11 +11,10 @@ import { plain, prose } from "./text.js";
  *
  * @param {BenchSpec} spec
  * @param {NonNullable<BenchSpec["predict"]>} question
- * @param {Frame | null} frame of the setting that is asked about
- * @param {() => void} reveal
+ * @param {() => void} answered the reader guessed, or did not want to
  */
-export function makePredict(spec, question, frame, reveal) {
-  const part = "numeric" in question ? typed(spec, question, frame) : chosen(spec, question);
+export function makePredict(spec, question, answered) {
+  const part = "numeric" in question ? typed(spec, question) : chosen(spec, question);
   const result = h("div", { class: "vgp-result", role: "status" });
   const line = h("div", { class: "vgp-guess", role: "status" });
   const fields = h(
@@ -52,6 +51,7 @@ export function makePredict(spec, question, frame, reveal) {
   function tell(said, guess) {
     remember(question.id, guess);
     end(said);
+    answered();
     line.querySelector("summary")?.focus(); // what had the focus is gone
   }
 
@@ -66,7 +66,6 @@ export function makePredict(spec, question, frame, reveal) {
         h("p", {}, ...long, " ", ...prose(question.because)),
       ),
     );
-    reveal();
   }
 
   return {
@@ -139,11 +138,9 @@ function chosen(spec, question) {
 /**
  * @param {BenchSpec} spec
  * @param {NumericPrediction} question
- * @param {Frame | null} frame
  */
-function typed(spec, question, frame) {
-  const { readout, log } = question.numeric;
-  const { value = NaN, percent = false } = frame?.readouts[readout] ?? {};
+function typed(spec, question) {
+  const { value, percent, log } = question.numeric;
   const measured = number(value) * (percent ? 100 : 1);
   const unit = percent ? "%" : question.numeric.unit;
   const id = `${spec.id}-predict`;

@@ -27,9 +27,10 @@
  * @typedef {Choice | Slider} Control
  *
  * @typedef {{id?: string, question: Segment[], options: Segment[][], answer: number,
- *   because: Segment[]}} ChoicePrediction  id: under which a guess is remembered
- * @typedef {{id?: string, question: Segment[], because: Segment[],
- *   numeric: {readout: number, log: boolean, unit: string}}} NumericPrediction
+ *   because: Segment[], show: Settings}} ChoicePrediction  id: under which a guess is
+ *   remembered; show: the setting that answers it
+ * @typedef {{id?: string, question: Segment[], because: Segment[], show: Settings,
+ *   numeric: {value: Num, percent: boolean, log: boolean, unit: string}}} NumericPrediction
  * @typedef {{id: string, experiment: string, number: string | null, title: string,
  *   source: string, controls: Control[], initial: Settings, fixed: Settings,
  *   predict: ChoicePrediction | NumericPrediction | null, caption: Segment[]}} BenchSpec

@@ -1,0 +1,108 @@
+// @ts-check
+import { draw } from "./chart.js";
+import { h } from "./dom.js";
+import { showLegend } from "./legend.js";
+import { number } from "./numbers.js";
+import { makeReader } from "./reader.js";
+import { makeStrip } from "./strip.js";
+/** @import { Frame } from "./types.js" */
+/** @import { Space } from "./chart.js" */
+
+/**
+ * A frame as it is to be seen.
+ *
+ * @typedef {{frame: Frame, before: {frame: Frame, words: string} | null, label: string}} Shot
+ *   before: what stood there before the last move, and what it is called; label: of the picture
+ */
+
+/**
+ * The chart with its strip above, its key, and its values under the pointer.
+ *
+ * @param {HTMLElement} column what stands beside it: the chart grows to its height
+ */
+export function makeStage(column) {
+  const strip = makeStrip();
+  const picture = h("div", {
+    class: "vgp-picture",
+    tabindex: 0,
+    role: "application",
+    "aria-roledescription": "chart",
+    "aria-label": "Chart: the arrow keys read its values",
+  });
+  const reader = makeReader(picture);
+  const legend = h("ul", { class: "vgp-legend" });
+  const frame = h("div", { class: "vgp-frame" }, picture, ...reader.elements);
+  const element = h("div", { class: "vgp-chart" }, strip.element, legend, frame);
+  /** @type {Shot | null} */
+  let shot = null;
+  /** @type {Space | null} */
+  let space = null;
+  // Of the chart, in pixels; asking the page at each move would cost a layout.
+  let width = 0;
+  let room = 0;
+
+  /** @param {boolean} [pulse] whether a pulse runs through the strip: something was moved */
+  function paint(pulse = false) {
+    if (!shot || !width) return;
+    const { frame, before, label } = shot;
+    const past = before && !alike(before.frame, frame) ? before : null;
+    const drawn = draw(frame, { width, height: room, before: past, label });
+    space = drawn.space;
+    reader.show(frame, space, drawn.svg);
+    picture.replaceChildren(drawn.svg);
+    showLegend(legend, frame, past && past.words);
+    strip.show(frame.strip, { left: space.x.ends[0], right: space.x.ends[1], width }, pulse);
+  }
+
+  const observer = new ResizeObserver(() => {
+    if (fit()) paint();
+  });
+  for (const part of [picture, column, legend]) observer.observe(part);
+
+  /** Take the room there is; returns whether it changed. */
+  function fit() {
+    const was = [width, room];
+    width = picture.clientWidth;
+    const all = element.getBoundingClientRect();
+    const beside = column.getBoundingClientRect().right <= all.left;
+    const over = picture.getBoundingClientRect().top - all.top;
+    // It grows with its neighbour and does not shrink again: the axes stay where they are.
+    room = beside ? Math.max(width === was[0] ? room : 0, column.offsetHeight - over) : 0;
+    return width !== was[0] || room !== was[1];
+  }
+
+  return {
+    element,
+    fit,
+    /**
+     * @param {Shot} next
+     * @param {boolean} pulse
+     */
+    show(next, pulse) {
+      shot = next;
+      paint(pulse);
+    },
+    /** The main line's heights in the chart, from the loss on or from the first step on. */
+    heights() {
+      const one = shot?.frame.series.find((series) => series.role === "main");
+      const { y } = space ?? {};
+      if (!one || !y) return [];
+      const [top, foot] = y.ends;
+      return one.x
+        .map((x, k) => ({ x: number(x), value: number(one.y[k]) }))
+        .sort((a, b) => a.x - b.x)
+        .map(({ value }) =>
+          shot?.frame.y.log && value === 0 ? null : (foot - y.place(value)) / (foot - top),
+        );
+    },
+    stop: () => observer.disconnect(),
+  };
+}
+
+/**
+ * Whether two frames would be drawn alike.
+ *
+ * @param {Frame} a
+ * @param {Frame} b
+ */
+const alike = (a, b) => JSON.stringify(a.series) === JSON.stringify(b.series);
