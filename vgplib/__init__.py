@@ -7,7 +7,7 @@ A lesson needs one import, ``import vgplib as vgp``, and these names:
 ``vgp.quiz``          the questions of a chapter
 ``vgp.check``         whether an exercise is solved, and if not, what went wrong
 ``vgp.picture``       a matplotlib figure in the page's colours
-``vgp.in_a_notebook`` a live widget, with the picture that a static page shows
+``vgp.beside``        a bench, and below it a drawing of one's own that follows it
 ``vgp.run``           an experiment, measured now by PyTorch, as ``xarray.Dataset``
 ``vgp.sweep``         an experiment over a grid of settings and seeds, in chunks
 ``vgp.readouts``      the three figures that a bench shows for a setting
@@ -37,7 +37,7 @@ _HOMES = {
     "quiz": "vgplib.lesson.quiz",
     "check": "vgplib.lesson.exercise",
     "picture": "vgplib.lesson.figure",
-    "in_a_notebook": "vgplib.lesson.figure",
+    "beside": "vgplib.lesson.figure",
     "run": "vgplib.experiments",
     "sweep": "vgplib.experiments",
     "readouts": "vgplib.experiments",

@@ -23,6 +23,19 @@ CELLS = [
     "object.__setattr__(exp, 'run', run)\n"
     'chain = vgp.bench("chain", controls=["hops"], hops=5)\n'
     "chain",
+    # A learner's own drawing: slow at one setting, and broken at another.
+    "import time\n"
+    "import matplotlib.pyplot as plt\n"
+    'mine = vgp.bench("error-signal", controls=["depth"], depth=30)\n'
+    "def draw(depth):\n"
+    "    figure, axes = plt.subplots()\n"
+    "    axes.set_title(f'drawn for {depth}')\n"
+    "    if depth == 28:\n"
+    "        raise ValueError('twenty-eight is closed')\n"
+    "    if depth == 27:\n"
+    "        time.sleep(3)\n"
+    "    return figure\n"
+    "vgp.beside(mine, draw, says='A title.')",
 ]
 
 
@@ -46,7 +59,7 @@ def lab(server: str, browser: Browser) -> Iterator[Page]:
     opened(page, server, "live.ipynb")
     for number in range(len(CELLS)):
         run(page, number)
-    expect(page.locator(".vgp-bench")).to_have_count(2, timeout=120_000)
+    expect(page.locator(".vgp-bench")).to_have_count(3, timeout=120_000)
     yield page
     page.close()
 
@@ -110,6 +123,30 @@ def test_code_moves_the_bench(lab: Page) -> None:
     lab.keyboard.type("bench.depth = 10; print(bench.settings)")
     lab.keyboard.press("Shift+Enter")
     expect(bench.locator("output")).to_have_text("10 layers", timeout=30_000)
+
+
+def test_a_learners_own_drawing_follows_the_bench_above_it(lab: Page) -> None:
+    where = cell(lab, 2)
+    bench = where.locator(".vgp-bench")
+    assert (
+        bench.bounding_box()["width"] > 0.95 * where.locator(".vgp-beside").bounding_box()["width"]
+    )
+    for term in bench.locator("dt").all():  # each beside its figure, and not broken into words
+        assert term.bounding_box()["height"] < 30
+    drawn = where.locator(".vgp-beside .vgp-still")
+    expect(drawn).to_contain_text("drawn for 30")
+    expect(where.locator(".vgp-yours")).to_be_hidden()  # the picture for the page
+    ask(bench, "29 layers")
+    expect(drawn).to_contain_text("drawn for 29", timeout=30_000)
+    ask(bench, "28 layers")
+    told = where.locator(".vgp-beside [data-mime-type*=error], .vgp-beside .jp-RenderedText")
+    expect(told).to_contain_text("twenty-eight is closed", timeout=30_000)
+    assert "interactive_output" not in told.inner_text()  # from the learner's own code on
+    ask(bench, "27 layers")
+    expect(where.get_by_text("Running your function…")).to_be_visible(timeout=30_000)
+    expect(drawn).to_contain_text("drawn for 27", timeout=30_000)
+    expect(where.get_by_text("Running your function…")).to_have_count(0)
+    expect(where.locator("img")).to_have_count(0)  # nothing is shown a second time
 
 
 def test_an_error_shows_in_the_bench_and_in_the_cell_and_the_bench_goes_on(lab: Page) -> None:

@@ -95,7 +95,7 @@ def test_a_source_becomes_a_notebook_with_its_numbers_in_place(lesson):
     assert "keeps 0.062 of it, or a bit." in markdown[1]
     assert "A third is 0.33, ten are 10." in markdown[2]
     assert "“A third is <em>little</em>.”" in markdown[2]
-    assert "**Misleading.** It is 0.33." in markdown[2]
+    assert "**False.** It is 0.33." in markdown[2]
     assert "```python\nweight = 4\n```\n\nFour times a quarter." in markdown[3]
     assert not any("{{" in text for text in markdown)
     assert len(code) == 2  # cells for numbers alone are no part of it

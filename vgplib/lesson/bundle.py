@@ -38,14 +38,14 @@ def island(kind: str, key: str, state: dict[str, Any], fallback: str) -> str:
 
 
 # JupyterLab says "model not found" where a saved notebook is opened without its kernel. The still
-# output above says it all then, so that line is taken away; and where a learner's own widget is
-# alive, the still picture of it is.
+# output above says it all then, so that line is taken away. Its formulas look as in theme.css.
 _QUIET = (
     '<style class="vgp-quiet">'
     ".jp-OutputArea-child:has(.vgp-fallback, .vgp-yours) + "
-    ".jp-OutputArea-child > .jupyter-widgets:not(:has(*)), "
-    ".jp-OutputArea-child:has(.vgp-yours):has(+ .jp-OutputArea-child > .jupyter-widgets > *) "
-    "{ display: none }</style>"
+    ".jp-OutputArea-child > .jupyter-widgets:not(:has(*)) { display: none }"
+    ".vgp math mi:not([mathvariant]) { font-family: serif; font-style: italic; "
+    "text-transform: none }"
+    ".vgp math :is(msub, msubsup) > :nth-child(2) { position: relative; top: 0.14em }</style>"
 )
 
 

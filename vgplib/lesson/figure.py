@@ -1,13 +1,16 @@
-"""A lesson's own figures: in the page's colours, and in place of a cell that is live elsewhere."""
+"""A lesson's own figures: in the page's colours, and a learner's own beside a bench."""
 
 from __future__ import annotations
 
-import html
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from vgplib.drawing import figure_svg
 from vgplib.lesson.bundle import show, unique
 from vgplib.lesson.text import plain, segments, to_html
+
+if TYPE_CHECKING:
+    from vgplib.lesson.bench import Bench
 
 
 class Picture:
@@ -35,35 +38,98 @@ def picture(figure: Any, says: str) -> Picture:
     return Picture(f'<figure class="vgp vgp-drawn">{still}{caption}</figure>', plain(says))
 
 
-class InANotebook:
-    """A live widget with the picture that stands for it where nothing is live."""
+class Beside:
+    """A bench with a learner's own drawing below it. Made by :func:`beside`."""
 
-    def __init__(self, widget: Any, figure: Any, says: str) -> None:
-        self._widget, self._figure, self._says = widget, figure, says
+    def __init__(self, bench: Bench, draw: Callable[..., Any], says: str) -> None:
+        self._bench, self._draw, self._says = bench, draw, says
+        self._start = {name: control.value for name, control in bench.controls.items()}
+        self._first = self._svg(unique("beside"), **self._start)
+
+    def _svg(self, salt: str, **settings: Any) -> str:
+        from matplotlib import pyplot as plt
+        from matplotlib.figure import Figure
+
+        there = set(plt.get_fignums())
+        try:
+            figure = self._draw(**settings)
+            if not isinstance(figure, Figure):
+                raise TypeError(
+                    f"{self._draw.__name__} must return a matplotlib figure, not {figure!r}; "
+                    "let it end with `return figure`."
+                )
+            return figure_svg(figure, plain(self._says), salt)
+        finally:  # the notebook would show what is left open a second time
+            for number in set(plt.get_fignums()) - there:
+                plt.close(number)
 
     def __repr__(self) -> str:
         return plain(self._says)
 
     def _ipython_display_(self) -> None:
-        show(self._widget, self.still(), repr(self))
+        show(self._live(), self.still(), repr(self))
+
+    def _live(self) -> Any:
+        """The widget: an error in ``draw`` is told where its picture would be."""
+        import ipywidgets
+        from IPython.display import HTML, display
+
+        hint = ipywidgets.HTML()
+        salt = unique("beside")
+
+        def redraw(**settings: Any) -> None:
+            hint.value = _DRAWING
+            try:
+                same = settings == self._start
+                svg = self._first if same else self._svg(salt, **settings)
+                display(HTML(f'<figure class="vgp vgp-drawn">{svg}</figure>'))
+            except Exception as problem:
+                _tell(problem)
+            finally:
+                hint.value = ""
+
+        drawing = ipywidgets.interactive_output(redraw, self._bench.controls)
+        box = ipywidgets.VBox([self._bench, hint, drawing])
+        box.add_class("vgp-beside")
+        return box
 
     def still(self) -> str:
-        """The picture as HTML, with a word on where it comes alive."""
-        words = repr(self)
+        """The first picture as HTML, with a word on where it comes alive.
+
+        It has the bench's id: the front end hides what has it when that bench comes alive.
+        """
         return (
-            '<figure class="vgp vgp-yours">'
-            "<p><strong>This cell comes alive in a notebook.</strong> This is what it drew.</p>"
-            f"{figure_svg(self._figure, words, unique('live'))}"
-            f"<figcaption>{html.escape(words)}</figcaption></figure>"
+            f'<figure class="vgp vgp-yours" id="{self._bench.spec["id"]}">'
+            "<p><strong>Run in a notebook, this cell comes alive:</strong> you move the controls, "
+            f"and change the code. This is what it draws at first.</p>{self._first}"
+            f"<figcaption>{to_html(segments(self._says))}</figcaption></figure>"
         )
 
 
-def in_a_notebook(widget: Any, *, figure: Any, says: str) -> InANotebook:
-    """Show a live widget in a notebook, and on a static page its last picture instead.
+def _tell(problem: Exception) -> None:
+    """Print the traceback here, from the learner's own code on."""
+    from IPython import get_ipython
+
+    trace = problem.__traceback__
+    while trace and trace.tb_next and trace.tb_frame.f_globals.get("__name__") == __name__:
+        trace = trace.tb_next
+    get_ipython().showtraceback((type(problem), problem, trace))
+
+
+_DRAWING = '<p class="vgp-drawing" role="status">Running your function…</p>'
+
+
+def beside(bench: Bench, draw: Callable[..., Any], *, says: str) -> Beside:
+    """Show a bench, and below it a drawing of one's own that follows its controls.
 
     Args:
-        widget: Any ipywidget.
-        figure: The matplotlib figure that stands for it on the page.
-        says: What the picture shows, in a sentence with its numbers.
+        bench: Any bench.
+        draw: ``draw(depth=20)`` returns a matplotlib figure; it is called anew on each move, with
+            a keyword for each of the bench's controls.
+        says: What the first picture shows, in a sentence: the book, where no kernel runs, has
+            that picture alone.
+
+    Raises:
+        TypeError: ``draw`` returns no figure, or takes other keywords.
     """
-    return InANotebook(widget, figure, says)
+    return Beside(bench, draw, says)
