@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,15 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tools.environment import Failure
 from vgplib.lesson import banks, prose
+from vgplib.lesson.downloads import META
 
 EXPRESSION = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 FROM_A_BANK = re.compile(r"\{\{\s*(claim|solution)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}")
 CHECK = re.compile(r"""vgp\.check\(\s*["']([\w-]+)["']\s*,(.+)\)""")
 NUMBERS = "numbers"
 IMPORT = "import vgplib as vgp"
+ROOM = 'style="margin: 1em 0"'  # a notebook has no style sheet, and glues folds to the text below
 KEPT = ("text/plain", "text/markdown")  # what a committed notebook holds of its outputs
-META = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
 
 
 def make(path: Path, how_to_get: str) -> Any:
@@ -46,7 +45,7 @@ def make(path: Path, how_to_get: str) -> Any:
     """
     source = jupytext.read(path, fmt="md:myst")
     checks = dict(CHECK.findall("\n".join(c.source for c in source.cells)))
-    plan = [step for cell in source.cells for step in _steps(cell, checks)]
+    plan = [step for cell in _title_first(source.cells) for step in _steps(cell, checks)]
     ran = new_notebook(cells=[new_code_cell(code) for _, code in plan if code], metadata=META)
     client = NotebookClient(
         ran,
@@ -67,6 +66,19 @@ def make(path: Path, how_to_get: str) -> Any:
     _number(cells)
     _explain_import(cells, how_to_get)
     return new_notebook(cells=cells, metadata=META)
+
+
+def _title_first(cells: list[Any]) -> list[Any]:
+    """Let a notebook begin with its title: an import before it goes before the first section."""
+    if len(cells) < 2 or cells[0].source != IMPORT or cells[1].cell_type != "markdown":
+        return cells
+    top, *sections = re.split(r"\n(?=## )", cells[1].source, maxsplit=1)
+    return [
+        new_markdown_cell(top.rstrip()),
+        cells[0],
+        *(new_markdown_cell(below) for below in sections),
+        *cells[2:],
+    ]
 
 
 def _steps(cell: Any, checks: dict[str, str]) -> list[tuple[Any, str]]:
@@ -109,7 +121,8 @@ def _made(cell: Any, result: Any) -> Any:
     """The notebook's cell: Markdown with its numbers in place, or code with its text outputs."""
     if cell.cell_type == "markdown":
         said = iter(result.outputs[0].data["application/json"] if result else ())
-        return new_markdown_cell(EXPRESSION.sub(lambda _: next(said), cell.source))
+        text = EXPRESSION.sub(lambda _: next(said), cell.source)
+        return new_markdown_cell(re.sub(r"(?m)^<details", f"<details {ROOM}", text))
     tags = cell.metadata.get("tags")
     made = new_code_cell(cell.source, metadata={"tags": tags} if tags else {})
     made.outputs = _text(result.outputs)
@@ -145,10 +158,17 @@ def _explain_import(cells: list[Any], how_to_get: str) -> None:
     """Let the first import of vgplib say how to get it where it is missing."""
     first = next((c for c in cells if c.cell_type == "code" and c.source == IMPORT), None)
     if first is not None:
+        lines = textwrap.wrap(how_to_get, 64, break_long_words=False, break_on_hyphens=False)
+        said = "\n".join(f"        {json.dumps(line)}" for line in _spaced(lines))
         first.source = (
             f"try:\n    {IMPORT}\nexcept ModuleNotFoundError:\n"
-            f"    raise ModuleNotFoundError({json.dumps(how_to_get)}) from None"
+            f"    raise ModuleNotFoundError(\n{said}\n    ) from None"
         )
+
+
+def _spaced(lines: list[str]) -> list[str]:
+    """The lines of a paragraph, each but the last with the space that was broken at."""
+    return [*(f"{line} " for line in lines[:-1]), lines[-1]]
 
 
 def drift(made: Any, committed: Any) -> list[str]:

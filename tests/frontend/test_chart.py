@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pages
+import pytest
 
 TEXTS = ".vgp-plot text"
 
@@ -173,3 +174,41 @@ def test_bars_at_numbers_are_marked_where_they_stand(show):
     frame["series"][0]["x"] = [5, 10, 15, 20, 25]
     texts = show(pages.single("bars", frame)).locator(TEXTS).all_text_contents()
     assert [t for t in texts if t.isdecimal() and t != "0"] == ["5", "10", "15", "20", "25"]
+
+
+# Every text of the chart that meets a name or a number beside a line.
+MEETING = """() => {
+  const texts = [...document.querySelectorAll(".vgp-plot text")];
+  const boxes = texts.map((text) => text.getBoundingClientRect());
+  const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4;
+  return texts.flatMap((text, k) => !/vgp-(name|out)/.test(text.getAttribute("class")) ? []
+    : texts.filter((_, n) => n !== k && meet(boxes[k], boxes[n]))
+        .map((other) => text.textContent + " / " + other.textContent));
+}"""
+
+
+@pytest.mark.parametrize("width", [900, 380])
+def test_no_name_stands_on_another_or_on_the_axis(show, width):
+    page = show(pages.bench())
+    page.set_viewport_size({"width": width, "height": 800})
+    depth = page.get_by_role("slider", name="Depth")
+    for scale in ("Home", "ArrowRight", "ArrowRight"):
+        page.get_by_role("slider", name="Weight scale").press(scale)
+        for name in ("tanh", "ReLU", "sigmoid"):
+            page.get_by_role("radio", name=name).check()
+            for key in ("Home", "ArrowRight", "End"):
+                depth.press(key)
+                assert page.evaluate(MEETING) == []
+    assert page.locator(".vgp-ghost-name").count() == 1
+
+
+def test_theory_is_seen_where_it_lies_right_on_what_was_measured(show):
+    frame = pages.two_frame()
+    frame["series"][2] |= {"y": frame["series"][0]["y"], "x": frame["series"][0]["x"]}
+    lines = show(pages.single("two", frame)).locator(".vgp-plot .vgp-line")
+    order = [line.get_attribute("class").split()[1] for line in lines.all()]
+    assert order == ["vgp-second", "vgp-main", "vgp-gap", "vgp-theory"]
+    dashes = {lines.nth(k).get_attribute("stroke-dasharray") for k in (2, 3)}
+    assert len(dashes) == 1
+    assert dashes != {None}

@@ -147,7 +147,8 @@ def test_it_starts_off_the_grid_with_the_answer_that_is_there(start):
 
 
 THERE = pages.INITIAL | {"activation": "tanh", "depth": 20}
-GUESSED = "() => localStorage.setItem('vgp-guesses', JSON.stringify({ double: '' }))"
+GUESSED = """() => localStorage.setItem("vgp-progress",
+  JSON.stringify({ version: 1, answers: {}, guesses: { double: "" } }))"""
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pages
 import pytest
 
@@ -96,14 +98,25 @@ def test_a_guess_outlives_a_reload_and_reset_asks_again(page):
 
 
 STORED = [
-    ("not JSON", "localStorage.setItem('vgp-guesses', '{{')"),
-    ("a list", "localStorage.setItem('vgp-guesses', '[1]')"),
-    ("another type", """localStorage.setItem('vgp-guesses', '{"double": {"a": 1}}')"""),
-    ("no option", """localStorage.setItem('vgp-guesses', '{"double": "it grows"}')"""),
+    ("not JSON", "localStorage.setItem('vgp-progress', '{{')"),
+    *(
+        (
+            what,
+            f"localStorage.setItem('vgp-progress', '{json.dumps(store | {'guesses': guesses})}')",
+        )
+        for store in [{"version": 1, "answers": {}}]
+        for what, guesses in [
+            ("a list", [1]),
+            ("another type", {"double": {"a": 1}}),
+            ("no option", {"double": "it grows"}),
+        ]
+    ),
     ("throws", "Storage.prototype.setItem = () => { throw new Error('full'); };"),
-    ("forbidden", "Object.defineProperty(window, 'localStorage', "
-     "{ get() { throw new Error('no'); } })"),
-]  # fmt: skip
+    (
+        "forbidden",
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error('no'); } })",
+    ),
+]
 
 
 @pytest.mark.parametrize(("what", "before"), STORED, ids=[what for what, _ in STORED])

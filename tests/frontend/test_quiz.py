@@ -46,6 +46,20 @@ def test_one_choice_is_answered_at_once_under_the_option(page):
     assert score(page) == "1 of 4 answered right"
 
 
+def test_a_right_answer_counts_for_good(page):
+    first = question(page, 1)
+    first.get_by_role("radio").nth(1).check()
+    first.get_by_role("radio").nth(0).check()  # what would that one have said?
+    assert first.get_by_text("Not yet: that adds the factors.").is_visible()
+    assert answer(page, 3, "1.7e-13") == "Right: well computed."
+    assert answer(page, 3, "4.6") == "Not yet: you added."
+    assert score(page) == "2 of 4 answered right"
+    page.reload()
+    assert score(page) == "2 of 4 answered right"
+    assert first.get_by_role("radio").nth(1).is_checked()
+    assert question(page, 3).get_by_role("textbox").input_value() == "1.7e-13"
+
+
 def test_several_choices_are_checked_together(page):
     second = question(page, 2)
     boxes = second.get_by_role("checkbox")
@@ -123,12 +137,23 @@ def test_feedback_is_announced(page):
     assert live.count() == 1
 
 
-def test_hint_links_and_mathematics(page):
+def test_where_to_look_is_for_those_who_are_stuck(page):
     first = question(page, 1).locator("xpath=..")
+    link = first.get_by_role("link", name="Experiment 2.1")
+    assert link.count() == 0
+    first.get_by_role("radio").nth(1).check()
+    assert link.count() == 0
+    page.get_by_role("button", name="Reset this quiz").click()
+    first.get_by_role("radio").nth(0).check()
+    assert link.get_attribute("href") == "#error-signal?depth=20"
+    page.get_by_role("button", name="Reset this quiz").click()
+    assert link.count() == 0
     first.get_by_text("Hint").click()
     assert first.get_by_text("Multiply, twenty times.").is_visible()
-    link = first.get_by_role("link", name="Experiment 2.1")
-    assert link.get_attribute("href") == "#error-signal?depth=20"
+    link.wait_for()
+
+
+def test_mathematics_is_mathematics(page):
     names = page.evaluate(
         "[...document.querySelectorAll('.vgp-option math *')].map((e) => e.namespaceURI)"
     )
@@ -146,31 +171,43 @@ def test_progress_is_kept_in_the_browser_and_restored(page):
     assert question(page, 4).get_by_role("textbox").input_value() == "tanh"
 
 
-def test_progress_can_be_exported_imported_and_reset(page, tmp_path):
+def test_progress_can_be_exported_imported_and_reset(show, tmp_path):
+    """All of it: answers, and what was guessed before a chart."""
+    page = show(pages.bench(predict=pages.PREDICT), pages.quiz())
+    page.get_by_role("radio", name="it halves").check()
+    page.get_by_role("button", name="Check my guess").click()
     question(page, 1).get_by_role("radio").nth(1).check()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export progress").click()
     path = tmp_path / download.value.suggested_filename
     download.value.save_as(path)
     assert json.loads(path.read_text()) == stored(page)
+    assert stored(page)["guesses"] == {"double": "it halves"}
 
     page.get_by_role("button", name="Reset this quiz").click()
     assert score(page) == "0 of 4 answered right"
     assert page.get_by_text("Right:").count() == 0
-    assert page.get_by_role("radio", checked=True).count() == 0
+    assert page.locator(".vgp-quiz").get_by_role("radio", checked=True).count() == 0
+    page.evaluate("localStorage.clear()")
 
     page.locator("input[type=file]").set_input_files(path)
     page.get_by_text("Progress imported.").wait_for()
     assert score(page) == "1 of 4 answered right"
     assert question(page, 1).get_by_role("radio").nth(1).is_checked()
+    page.reload()
+    assert page.locator(".vgp-guess summary").inner_text() == "✗ Your guess: not quite"
 
 
 def test_a_file_without_progress_changes_nothing(page, tmp_path):
     question(page, 1).get_by_role("radio").nth(1).check()
     path = tmp_path / "other.json"
-    path.write_text('{"version": 1, "answers": {"02-causes": {"left": 3}}}')
-    page.locator("input[type=file]").set_input_files(path)
-    page.get_by_text("This file holds no progress.").wait_for()
+    for wrong in (
+        {"answers": {"02-causes": {"left": 3}}},
+        {"answers": {}, "guesses": {"double": 1}},
+    ):
+        path.write_text(json.dumps({"version": 1} | wrong))
+        page.locator("input[type=file]").set_input_files(path)
+        page.get_by_text("This file holds no progress.").wait_for()
     assert score(page) == "1 of 4 answered right"
 
 

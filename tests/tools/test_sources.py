@@ -1,7 +1,9 @@
 """A lesson's source becomes a notebook that reads as a document, and drift is seen."""
 
+import builtins
 import copy
 import json
+import re
 
 import nbformat
 import pytest
@@ -103,6 +105,24 @@ def test_a_source_becomes_a_notebook_with_its_numbers_in_place(lesson):
     assert "Get it there." in code[0].source
     assert code[0].metadata == {"tags": ["remove-input"]}
     assert "in place of the dots" in code[1].outputs[0].data["text/plain"]
+
+
+def test_the_title_comes_before_the_import_and_its_words_fit_a_narrow_window(lesson, tmp_path):
+    lesson("# None\n")  # what is read is the file below
+    text = "# A lesson\n\n40 min\n\n## One\n\nText.\n"
+    cell = "```{code-cell} python\n:tags: [remove-input]\n\nimport vgplib as vgp\n```\n\n"
+    (tmp_path / "lesson.md").write_text(HEAD + cell + text, encoding="utf-8")
+    way = "This notebook needs vgplib, the course's package: `make lab` in its folder sets it up."
+    made = sources.make(tmp_path / "lesson.md", way)
+    assert [c.source.partition("\n")[0] for c in made.cells] == ["# A lesson", "try:", "## One"]
+    assert max(len(line) for line in made.cells[1].source.splitlines()) <= 79
+    scope = {"__builtins__": {**vars(builtins), "__import__": _nothing_is_there}}
+    with pytest.raises(ModuleNotFoundError, match=re.escape(way)):
+        exec(made.cells[1].source, scope)
+
+
+def _nothing_is_there(*names):
+    raise ModuleNotFoundError
 
 
 def test_a_cell_or_an_expression_that_fails_is_named(lesson):

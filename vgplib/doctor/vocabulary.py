@@ -17,8 +17,9 @@ class Condition(NamedTuple):
     lesson: str
 
 
-_CAUSES, _SYMPTOMS, _EXPLODING = (
+_CAUSES, _REACH, _SYMPTOMS, _EXPLODING = (
     "chapters/02-causes",
+    "chapters/02-reach",
     "chapters/03-symptoms",
     "chapters/06-exploding",
 )
@@ -27,7 +28,7 @@ CONDITIONS: dict[str, Condition] = {
     "nan": Condition(
         "A number stopped being a number, and everything after it is lost.", _SYMPTOMS
     ),
-    "fp16_overflow": Condition("A value grew past 65504, the largest float16.", _CAUSES),
+    "fp16_overflow": Condition("A value grew past 65504, the largest float16.", _REACH),
     "no_gradient": Condition(
         "Parameters that should learn get no gradient at all: the loss does not reach them.",
         _SYMPTOMS,
@@ -47,7 +48,7 @@ CONDITIONS: dict[str, Condition] = {
     ),
     "temporal_vanishing": Condition(
         "The error signal shrinks on its way back through time, so early steps are not learned.",
-        _CAUSES,
+        _REACH,
     ),
     "forward_exploding": Condition("Activations grow from layer to layer.", _EXPLODING),
     "forward_vanishing": Condition(
@@ -65,7 +66,7 @@ CONDITIONS: dict[str, Condition] = {
         "Units are copies of each other and get equal gradients, so they stay copies.", _SYMPTOMS
     ),
     "fp16_underflow": Condition(
-        "Gradients are too small for float16 and are rounded to zero.", _CAUSES
+        "Gradients are too small for float16 and are rounded to zero.", _REACH
     ),
     "lr_too_high": Condition("Steps are so large that the loss goes up.", _SYMPTOMS),
     "lr_too_low": Condition("Steps are so small that nothing changes.", _SYMPTOMS),

@@ -25,11 +25,14 @@ class Choice:
         name: The keyword that the experiment's ``run`` takes.
         label: What the reader sees.
         options: Value -> what the reader sees for it, in order.
+        clears: The names of choices that the reader made about this one's old value: they go back
+            to where the bench started when it is moved.
     """
 
     name: str
     label: str
     options: Mapping[str, str]
+    clears: tuple[str, ...] = ()
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -129,6 +132,9 @@ class Experiment:
         batch: How many runs are measured as one computation; without it, one at a time.
         shares: The variables that are shares of images or units: another processor may count one
             or two of them otherwise.
+        scale: ``scale(start, shown)``: the axes of a bench that starts at the setting ``start`` and
+            shows the controls named ``shown``, for ``View.scaled``; without it, all benches have
+            those of the view. What a bench doesn't show needs no room on its axes.
     """
 
     name: str
@@ -142,6 +148,7 @@ class Experiment:
     version: int = 1
     batch: Batch | None = None
     shares: tuple[str, ...] = ()
+    scale: Callable[[Settings, tuple[str, ...]], Any] | None = None
     _by_name: dict[str, Control] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 Pair = tuple[Settings, int]  # the settings and the seed of one run
 
 # The same everywhere, since another number of threads may round otherwise. A machine with more
-# cores runs more workers.
-THREADS = 2
+# cores runs more workers. A single small network has nothing to share out: two threads wait for
+# each other at every product, which takes three times as long, and more on a busy machine.
+THREADS, THREADS_ALONE = 2, 1
 _ONE_AT_A_TIME = threading.Lock()  # PyTorch's number of threads belongs to the whole process
 
 
@@ -43,7 +44,7 @@ def measure_runs(exp: Experiment, pairs: list[Pair], versions: dict[str, str]) -
         raise GridError(f"a worker runs {provenance.versions()}, the caller {versions}.")
     with _ONE_AT_A_TIME:
         before = torch.get_num_threads()
-        torch.set_num_threads(THREADS)
+        torch.set_num_threads(THREADS if exp.batch else THREADS_ALONE)
         try:
             return _batch(exp, pairs) if exp.batch else _singles(exp, pairs)
         finally:

@@ -98,7 +98,8 @@ def sweep(
             such as ``"512MiB"`` or a number of bytes. On a cluster, for each worker process.
             Runs that an experiment cannot batch go one at a time, whatever they take.
         scheduler: The address of a Dask scheduler, ``"tcp://HOST:PORT"``: its workers then
-            measure the chunks. Without it, this process does, on two threads.
+            measure the chunks. Without it, this process does, on two
+            threads, or on one where runs are measured one at a time.
         folder: Where finished chunks are kept; they stay there. Without it they are in a
             temporary folder, which is removed at the end, or kept and named when the sweep is
             stopped. Name one for a sweep of hours: it outlives a crash of the machine too.

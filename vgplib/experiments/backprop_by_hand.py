@@ -67,17 +67,22 @@ def view(data: xr.Dataset, *, activation: str, w1: float, w2: float, w3: float) 
         verdict = Readout("Verdict", f"Loss rises to {then}", after, "bad", note)
     return View(
         x=Axis("layer", (0, 2), names=("1 (input)", "2", "3 (output)")),
-        y=Axis("gradient", (-5.0, 5.0)),
+        y=Axis("gradient", (-2.0, 2.0)),
         series=(
-            Series("error signal ∂loss/∂z", [0, 1, 2], signal, kind="bar"),
-            Series("weight gradient ∂loss/∂w", [0, 1, 2], grad, kind="bar", role="second"),
+            Series("error signal", [0, 1, 2], signal, kind="bar"),
+            Series("weight gradient", [0, 1, 2], grad, kind="bar", role="second"),
         ),
         readouts=(
             Readout("Loss", before, loss),
-            Readout("Error signal at layer 1", figures(signal[0]), signal[0]),
+            Readout("Error signal at layer 1", _written(signal[0]), signal[0]),
             verdict,
         ),
     )
+
+
+def _written(value: float) -> str:
+    """Two decimals, as the chapter prints them, or two digits: as the chart labels its bars."""
+    return figures(value, 3 if abs(value) >= 1 else 2)
 
 
 _WEIGHTS = (-2.0, -1.0, -0.5, 0.5, 1.0, 1.5, 2.0)
@@ -95,8 +100,8 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     caption=(
-        r"Input 1, target 2, loss $\tfrac12 (y - 2)^2$. Bars: what one backward pass finds at "
-        "each layer. The verdict takes one step of gradient descent, with learning rate 0.1."
+        "Input 1, target 2. Bars: what one backward pass finds at each layer. The verdict takes "
+        "one step of gradient descent, with learning rate 0.1."
     ),
     seeds=1,
 )

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from vgplib.engine.experiment import Experiment, Slider
-from vgplib.experiments.reading import BANDS, back, back_axis, heard, ratio_readout, verdict
-from vgplib.experiments.view import Axis, Readout, Series, View
+from vgplib.experiments.reading import BANDS, FADING, back, back_axis, ratio_readout, verdict
+from vgplib.experiments.view import Axis, Readout, Series, Strip, View
 from vgplib.numbers import count, figures
 
 if TYPE_CHECKING:
@@ -42,14 +42,26 @@ def view(data: xr.Dataset, *, slope: float, weight: float, hops: int) -> View:
     signal = data["signal"].values[0]
     return View(
         x=back_axis(MOST + 1, "hops back from the end"),
-        y=Axis("what is left of the error signal", (1e-20, 1e10), log=True),
+        y=Axis("what is left of the error signal", (1e-12, 1e3), log=True),
         series=(Series("error signal", back(hops + 1).tolist(), signal.tolist()),),
         readouts=(
             Readout("Factor per hop", figures(slope * weight, 3), slope * weight),
             ratio_readout(f"Left after {count(hops, 'hops')}", float(signal[0])),
             verdict(float(signal[0])),
         ),
-        strip=heard(signal, "neurons", MOST + 1, ends=("first neuron", "last")),
+        strip=_strip(signal),
+    )
+
+
+def _strip(signal: np.ndarray) -> Strip:
+    """A cell for each neuron; the last one's is where the signal starts, and is no hop."""
+    heard = int((signal[:-1] >= FADING).sum())
+    return Strip(
+        "Heard: at least 1/20 of the start",
+        signal.tolist(),
+        f"heard after {heard} of {count(len(signal) - 1, 'hops')}",
+        MOST + 1,
+        ends=("first neuron", "last"),
     )
 
 
@@ -59,11 +71,11 @@ EXPERIMENT = Experiment(
     controls=(
         Slider(
             "slope",
-            r"Activation's slope $\varphi'$",
+            "Slope of the activation",
             (0.05, 0.1, 0.15, 0.2, 0.25, 0.4, 0.5, 0.75, 1.0),
             step=0.01,
         ),
-        Slider("weight", "Weight $w$", (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0), step=0.05),
+        Slider("weight", "Weight", (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0), step=0.05),
         Slider("hops", "Hops", (1, 2, 5, 10, 20, 30, MOST), 1, "hops", whole=True),
     ),
     start={"slope": 0.25, "weight": 1.0, "hops": 10},

@@ -13,7 +13,7 @@ import torch
 
 from vgplib.engine.experiment import Choice, Experiment, Slider
 from vgplib.experiments import steps as training
-from vgplib.experiments.reading import band
+from vgplib.experiments.reading import SEEDS_OF_MANY, band
 from vgplib.experiments.view import Axis, Readout, View
 from vgplib.networks.feedforward import FeedForward
 from vgplib.numbers import percent
@@ -59,13 +59,17 @@ def view(data: xr.Dataset, *, activation: str, learning_rate: float, bias: float
         note = "the run has diverged"
         verdict = Readout("Verdict", "Not finite", tone="bad", note=note)
     elif worst >= MOST:
-        verdict = Readout("Verdict", "A layer is mostly dead", tone="bad")
+        note = "half of its units, or more"
+        verdict = Readout("Verdict", "A layer is mostly dead", tone="bad", note=note)
     elif worst >= MANY:
-        verdict = Readout("Verdict", "Many dead units", tone="warn")
+        note = "a fifth of a layer, or more"
+        verdict = Readout("Verdict", "Many dead units", tone="warn", note=note)
     elif accuracy < 0.5:
-        verdict = Readout("Verdict", "Alive, and not learning", tone="warn")
+        note = "fewer than half of the digits are right"
+        verdict = Readout("Verdict", "Alive, but hardly learning", tone="warn", note=note)
     else:
-        verdict = Readout("Verdict", "Alive", tone="good")
+        note = "few units are dead, or none"
+        verdict = Readout("Verdict", "Alive, and learning", tone="good", note=note)
     return View(
         x=Axis("step", (0, STEPS), whole=True),
         y=Axis("share of dead units", (0, 1)),
@@ -98,14 +102,15 @@ EXPERIMENT = Experiment(
             step=0.01,
             log=True,
         ),
-        Slider("bias", "Biases start at", (-3.0, -2.0, -1.0, 0.0), step=0.1),
+        Slider("bias", "All biases at the start", (-3.0, -2.0, -1.0, 0.0), step=0.1),
     ),
     start={"activation": "relu", "learning_rate": 0.03, "bias": 0.0},
     run=run,
     shares=("dead", "accuracy"),
     view=view,
     caption=(
-        "A unit is dead when its slope is 0 for all 1400 training digits. Three hidden layers 64 "
-        "wide, He's weights, momentum 0.9. Lines: the median of five seeds; bands: their range."
+        "A unit is dead when it gives 0, with slope 0, for all 1400 training digits. A bias is the "
+        "number that a unit adds to its sum. Three hidden layers of 64 units, He's weights, "
+        f"momentum 0.9. {SEEDS_OF_MANY}"
     ),
 )

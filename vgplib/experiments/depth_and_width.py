@@ -70,21 +70,28 @@ def view(data: xr.Dataset, *, width: int, depth: int) -> View:
             Series("theory", places[keep].tolist(), points, role="theory"),
         ),
         readouts=(
-            Readout("Typical network, layer 1", figures(ratio), ratio),
-            Readout("Within a factor of two", f"{level} of {len(runs)}", level),
+            Readout("Reaches layer 1, typically", figures(ratio), ratio),
+            Readout("Networks that keep it", f"{level} of {len(runs)}", level),
             _verdict(level / len(runs)),
         ),
-        strip=heard(np.median(runs, axis=0), "layers", DEEPEST),
+        strip=heard(
+            np.median(runs, axis=0),
+            "layers",
+            DEEPEST,
+            label="In the typical network",
+            does=("hear it", "hears it"),
+        ),
     )
 
 
 def _verdict(share: float) -> Readout:
     """What the share of networks whose signal stays within a factor of two means, in words."""
+    note = "keep: within a factor of two"
     if share >= 0.7:
-        return Readout("Verdict", "Most keep the signal", tone="good")
+        return Readout("Verdict", "Most networks keep it", tone="good", note=note)
     if share >= 0.4:
-        return Readout("Verdict", "A matter of luck", tone="warn")
-    return Readout("Verdict", "Few keep the signal", tone="bad")
+        return Readout("Verdict", "A matter of luck", tone="warn", note=note)
+    return Readout("Verdict", "Few networks keep it", tone="bad", note=note)
 
 
 EXPERIMENT = Experiment(
@@ -103,8 +110,9 @@ EXPERIMENT = Experiment(
     ),
     view=view,
     caption=(
-        "ReLU with He's weights; the error signal relative to the last layer's. Line: the median "
-        "of a hundred networks; band: their range. Dashed: theory of the typical network."
+        "ReLU with He's weights; the error signal relative to the last layer's. Line: the middle "
+        "one of a hundred networks, the typical one; band: all of them. Dashed: what theory "
+        "expects of it. A layer hears it from a twentieth on."
     ),
     seeds=100,
 )

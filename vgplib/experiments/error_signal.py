@@ -19,6 +19,7 @@ from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
 from vgplib.experiments.batches import projected
 from vgplib.experiments.reading import (
     BANDS,
+    LEVEL,
     SEEDS,
     back,
     back_axis,
@@ -28,7 +29,7 @@ from vgplib.experiments.reading import (
     signal_readouts,
     thin,
 )
-from vgplib.experiments.view import Axis, Series, View
+from vgplib.experiments.view import Axis, Scale, Series, View
 from vgplib.measures import theory
 from vgplib.measures.layers import measure
 from vgplib.networks.data import gaussian
@@ -109,6 +110,15 @@ def view(
     )
 
 
+def scale(start: Settings, shown: tuple[str, ...]) -> Scale:
+    """Wide axes where weights can be drawn at any scale and sigmoid begins; else what is usual."""
+    if "weight_scale" not in shown:
+        domain = (1e-8, LEVEL)
+    else:
+        domain = (1e-20, 100.0) if start["activation"] == "sigmoid" else (1e-4, 1e4)
+    return Scale(domain, DEEPEST if "depth" in shown else start["depth"])
+
+
 EXPERIMENT = Experiment(
     name="error-signal",
     title="The error signal, layer by layer",
@@ -144,10 +154,10 @@ EXPERIMENT = Experiment(
         group=lambda settings: (settings["activation"], settings["depth"]),
         nbytes=lambda settings: nbytes(_shape(settings), settings["activation"]),
     ),
+    scale=scale,
     view=view,
     caption=(
-        r"The error signal is $\lVert \partial\text{loss}/\partial z_l \rVert$, relative to the "
-        r"last layer's; the weight scale is $\sigma_w$. "
-        f"{SEEDS} Dashed: what theory expects of very wide layers. {BANDS}"
+        "How large the error signal is at each layer, compared with the last one, in a network "
+        f"before training. {SEEDS} Dashed: what theory expects of very wide layers. {BANDS}"
     ),
 )

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vgplib.engine.experiment import Choice, Experiment, Slider
-from vgplib.experiments.reading import band
+from vgplib.experiments.reading import SEEDS_OF_MANY, band
 from vgplib.experiments.steps import BATCH, MOMENTUM
 from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.networks.activations import activation as find_activation
@@ -128,25 +128,27 @@ def view(data: xr.Dataset, *, activation: str, depth: int, steps: int) -> View:
     one = float(np.median(first[:, 1]))
     points = round(100 * trained) - round(100 * one)  # as the reader would subtract them
     if trained < 0.2:
-        note = "nothing is learned with it, either"
+        note = "even with it, nothing is learned"
         verdict = Readout("Verdict", "Layer 1 is not missed", tone="bad", note=note)
     elif points < 1:
-        note = "the others do as well without it"
+        note = "the others do as well when it stays as drawn"
         verdict = Readout("Verdict", "Layer 1 is not missed", tone="warn", note=note)
     else:
         words = f"Layer 1 is worth {count(points, 'points')}"
         verdict = Readout("Verdict", words, tone="good", note="percentage points of test accuracy")
     return View(
-        x=Axis("hidden layers that stay frozen", (-0.25, DEEPEST + 0.25), whole=True),
+        x=Axis(
+            "how many hidden layers stay as drawn (frozen)", (-0.25, DEEPEST + 0.25), whole=True
+        ),
         y=Axis("share of test digits right", (0, 1)),
         series=(
-            band("frozen from the input side", frozen, first),
-            band("frozen from the output side", frozen, last, role="second"),
+            band("first layers frozen, last ones trained", frozen, first),
+            band("last layers frozen, first ones trained", frozen, last, role="second"),
             Series("guessing", [0, DEEPEST], [0.1, 0.1], role="theory"),
         ),
         readouts=(
             Readout("All layers trained", percent(trained), trained, percent=True),
-            Readout("Layer 1 frozen", percent(one), one, percent=True),
+            Readout("All but layer 1 trained", percent(one), one, percent=True),
             verdict,
         ),
     )
@@ -170,8 +172,8 @@ EXPERIMENT = Experiment(
     shares=("accuracy",),
     view=view,
     caption=(
-        "Frozen layers keep their random weights; the other hidden layers and the output layer are "
-        "trained. 397 test digits; layers 64 wide, batches of 64, momentum 0.9. Lines: the median "
-        "of five seeds; bands: their range; dashed: guessing."
+        "A frozen layer stays as it was drawn. The other hidden layers are trained, and the output "
+        "layer always is. 397 test digits; layers of 64 units, batches of 64, momentum 0.9. "
+        f"{SEEDS_OF_MANY} Dashed: guessing."
     ),
 )

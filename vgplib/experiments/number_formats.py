@@ -152,9 +152,8 @@ EXPERIMENT = Experiment(
     ),
     view=view,
     caption=(
-        r"The error signal $\lVert\partial\text{loss}/\partial z_l\rVert$ of networks in "
-        f"PyTorch's default initialisation, computed in the format itself. {SEEDS} Dashed: the "
-        "same networks in float64. Some hardware cuts a format's smallest numbers to 0, and the "
-        "signal ends some layers earlier there."
+        "How large the error signal is in networks as PyTorch draws them, computed in the format "
+        f"itself. {SEEDS} Dashed: the same networks in float64. Some hardware cuts a format's "
+        "smallest numbers to 0, and the signal ends some layers earlier there."
     ),
 )

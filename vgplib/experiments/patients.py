@@ -72,7 +72,7 @@ TREATMENTS: dict[str, tuple[str, Callable[[Patient], Patient]]] = {
     "clip": ("clip gradients at 1", lambda p: replace(p, clip=1.0)),
     "redraw": ("new weights, right scale", _redrawn),
     "tanh": ("tanh, same weights", lambda p: replace(p, activation="tanh")),
-    "adam": ("Adam", lambda p: replace(p, adam=True, learning_rate=1e-3)),
+    "adam": ("Adam", lambda p: p if p.adam else replace(p, adam=True, learning_rate=1e-3)),
     "labels": ("put the true labels back", lambda p: replace(p, shuffled=False)),
 }
 

@@ -7,17 +7,17 @@ import numpy as np
 from vgplib.experiments.view import LOUD, Axis, Readout, Series, Strip, Tone
 from vgplib.numbers import count, figures
 
-# Level is within a factor of 20 either way. On small networks that learn the digits by 300 steps
-# of gradient descent, a ratio of 0.04 or more trained, 1e-3 in part, 1e-4 or less never. Elsewhere
-# (time steps, chains, growth) the bands are conventions.
+# The limits of all verdicts, on what a first layer gets of what the last one does. On small
+# networks that learn the digits by 300 steps of gradient descent, a ratio of 0.04 or more trained,
+# 1e-3 in part, 1e-4 or less never. Elsewhere (time steps, chains, growth) they are conventions.
+# A layer counts as hearing the signal from FADING on, so that strip and verdict never disagree:
+# the first layer hears it exactly where the verdict is not yet "Fading".
+LEVEL = 3.0  # either way
 FADING, VANISHED, GROWING, EXPLODED = 1 / LOUD, 1e-3, LOUD, 1e3
-HEARD = 0.01  # of the last layer's signal: a cell of the strip that is filled by less looks empty
 
-BANDS = (
-    "Level means within 20 times, either way; vanished is less than a thousandth, exploded more "
-    "than a thousand times."
-)
-SEEDS = "Line: the median of five seeds; band: their range."
+BANDS = "Level: at most three times as loud or as faint; vanished: less than a thousandth."
+SEEDS = "Line: the middle one of five random starts; band: all five."
+SEEDS_OF_MANY = "Lines: the middle one of five random starts; bands: all five."
 
 
 def verdict(ratio: float) -> Readout:
@@ -38,12 +38,12 @@ def verdict(ratio: float) -> Readout:
         return said("Vanished", "bad", "less than a thousandth arrives")
     if ratio < FADING:
         return said("Fading", "warn", "less than a twentieth arrives")
-    if ratio < 0.5:
-        return said("Level", "good", "quieter, but within 20×")
-    if ratio <= 2:
-        return said("Level", "good", "hardly changed")
+    if ratio < 1 / LEVEL:
+        return said("Fades a little", "plain", "a twentieth to a third arrives")
+    if ratio <= LEVEL:
+        return said("Level", "good", "about the same arrives")
     if ratio <= GROWING:
-        return said("Level", "good", "louder, but within 20×")
+        return said("Grows a little", "plain", "3 to 20 times as loud")
     if ratio <= EXPLODED:
         return said("Growing", "warn", "more than 20 times as loud")
     return said("Exploded", "bad", "more than 1000 times as loud")
@@ -108,21 +108,21 @@ def heard(
     profile: np.ndarray,
     things: str,
     slots: int,
-    label: str = "Error signal, on a linear scale",
+    label: str = "Heard: at least 1/20 of the last",
     does: tuple[str, str] = ("still hear it", "still hears it"),
     ends: tuple[str, str] = ("input", "loss"),
 ) -> Strip:
-    """The strip of a signal relative to the last place: who gets at least 1 % of it.
+    """The strip of a signal relative to the last place: who gets at least a twentieth of it.
 
     Args:
         profile: One value per place, the first nearest the input; 1 is what the last one gets.
         things: What the places are, in the plural (``"layers"``).
         slots: How many places the largest setting has.
-        label: What fills a cell.
+        label: What counts.
         does: What those who get it do, of many and of one.
         ends: What stands before the first place, and where the signal comes from.
     """
-    reached = int((profile >= HEARD).sum())
+    reached = int((profile >= FADING).sum())
     verb = does[1] if reached == 1 else does[0]
     words = f"{reached} of {count(len(profile), things)} {verb}"
     if loud := int((profile > LOUD).sum()):

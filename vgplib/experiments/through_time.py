@@ -49,7 +49,7 @@ def view(data: xr.Dataset, *, cell: str, recurrent_scale: float, steps: int) -> 
     runs = relative(data["signal"].values)
     return View(
         x=back_axis(LONGEST, "time steps back from the loss"),
-        y=Axis("error signal, relative to the last step", (1e-20, 1e5), log=True),
+        y=Axis("error signal, relative to the last step", (1e-15, 1e3), log=True),
         series=(band("error signal", back(steps), runs),),
         readouts=signal_readouts(runs, "step"),
         strip=heard(np.median(runs, axis=0), "steps", LONGEST, ends=("oldest step", "loss")),
@@ -82,7 +82,7 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     caption=(
-        r"The error signal is $\lVert\partial\text{loss}/\partial x_t\rVert$, relative to the "
-        f"last step's; the loss reads only the last step. {SEEDS} {BANDS}"
+        "How large the error signal is at each step's input, compared with the last step's; the "
+        f"loss reads only the last step. {SEEDS} {BANDS}"
     ),
 )

@@ -18,12 +18,15 @@ from vgplib.experiments.batches import projected
 from vgplib.experiments.reading import (
     FADING,
     GROWING,
+    LEVEL,
+    SEEDS_OF_MANY,
     back,
     back_axis,
     band,
     heard,
     ratio_readout,
     relative,
+    verdict,
 )
 from vgplib.experiments.view import Axis, Readout, View
 from vgplib.measures.layers import measure
@@ -79,19 +82,9 @@ def view(
     signal, grad = data["signal"].values, data["weight_grad"].values
     signal_ratio = float(np.median(signal[:, 0] / signal[:, -1]))
     grad_ratio = float(np.median(grad[:, 0] / grad[:, -1]))
-    flat = FADING <= grad_ratio <= GROWING
-    healthy = FADING <= signal_ratio <= GROWING
-    if healthy:
-        verdict = Readout("Verdict", "Level", tone="good", note="the error signal is within 20×")
-    elif flat:
-        note = "the weight gradient looks level"
-        verdict = Readout("Verdict", "Hidden: only the signal tells", tone="bad", note=note)
-    else:
-        note = "neither gradient is level"
-        verdict = Readout("Verdict", "Both tell", tone="warn", note=note)
     return View(
         x=back_axis(DEEPEST),
-        y=Axis("size of the gradient", (1e-20, 1e10), log=True),
+        y=Axis("size of the gradient", (1e-12, 1e10), log=True),
         series=(
             band("error signal", places, signal),
             band("weight gradient", places, grad, role="second"),
@@ -99,10 +92,21 @@ def view(
         readouts=(
             ratio_readout("Error signal, first / last", signal_ratio),
             ratio_readout("Weight gradient, first / last", grad_ratio),
-            verdict,
+            _verdict(signal_ratio, grad_ratio),
         ),
         strip=heard(np.median(relative(signal), axis=0), "layers", DEEPEST),
     )
+
+
+def _verdict(signal: float, grad: float) -> Readout:
+    """What first over last of the error signal means, and whether the weight gradient says so."""
+    if FADING <= signal <= GROWING:  # layer 1 hears it: nothing to hide
+        return verdict(signal)
+    if 1 / LEVEL <= grad <= LEVEL:
+        note = "the weight gradient looks level"
+        return Readout("Verdict", "Hidden: only the signal tells", tone="bad", note=note)
+    note = "neither gradient is level"
+    return Readout("Verdict", "Both tell", tone="warn", note=note)
 
 
 EXPERIMENT = Experiment(
@@ -132,8 +136,7 @@ EXPERIMENT = Experiment(
     ),
     view=view,
     caption=(
-        r"Error signal $\lVert\partial\text{loss}/\partial z_l\rVert$ and weight gradient "
-        r"$\lVert\partial\text{loss}/\partial W_l\rVert$ of the same backward pass. "
-        "Lines: the median of five seeds; bands: their range. Level means within 20 times."
+        "How large the error signal and the weight gradient of each layer are, in the same "
+        f"backward pass. {SEEDS_OF_MANY} Level: at most three times as loud or as faint."
     ),
 )

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from vgplib.engine.experiment import Choice, Experiment, Slider
-from vgplib.experiments.reading import SEEDS, back, back_axis, band, heard, kept_per_layer, relative
+from vgplib.experiments.reading import SEEDS_OF_MANY, band, heard, kept_per_layer, relative
 from vgplib.experiments.view import Axis, Readout, Series, Tone, View
 from vgplib.measures import theory
 from vgplib.measures.layers import measure
@@ -93,18 +93,19 @@ def expected(activation: str, weight_scale: float, distance: str) -> np.ndarray:
 def view(data: xr.Dataset, *, activation: str, weight_scale: float, distance: str) -> View:
     """The difference going forward, and the error signal going back, relative to its start."""
     del activation, weight_scale, distance
-    places = back(DEPTH)
+    places = np.arange(1, DEPTH + 1)
     runs, signal = data["difference"].values, relative(data["signal"].values)
     # From the first layer on: what the input's own layer does depends on the input's size.
     kept = float(np.median([1 / kept_per_layer(run[1:]) for run in runs]))
     signal_kept = float(np.median([kept_per_layer(run) for run in signal]))
     left = float(np.median(runs[:, -1]))
     return View(
-        x=back_axis(DEPTH),
-        y=Axis("relative difference, relative error signal", (1e-10, 1e4), log=True),
+        # Numbered forward, since one of the lines goes that way; each above its cell of the strip.
+        x=Axis("layer, from the input to the loss", (0.5, DEPTH + 0.5), whole=True),
+        y=Axis("difference, and error signal, compared", (1e-8, 1e3), log=True),
         series=(
-            band("difference of the two inputs", places, runs[:, 1:]),
-            band("error signal", places, signal, role="second"),
+            band("difference, going forward", places, runs[:, 1:]),
+            band("error signal, going back", places, signal, role="second"),
             Series(
                 "theory",
                 places.tolist(),
@@ -159,7 +160,7 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "How different two inputs are in each layer, relative to their size; and the error signal "
-        f"of one of them, relative to the last layer's. {SEEDS} Dashed: what theory expects of the "
-        "difference in very wide layers. Biases have variance 0.05."
+        f"of one of them, relative to the last layer's. {SEEDS_OF_MANY} Dashed: what theory "
+        "expects of the difference in very wide layers. Biases have variance 0.05."
     ),
 )

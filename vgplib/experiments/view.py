@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from vgplib.numbers import number
@@ -89,7 +89,7 @@ class Strip:
     """One cell a layer (or time step) above the chart, filled on a *linear* scale.
 
     Attributes:
-        label: What fills a cell.
+        label: What fills a cell, or from when on a place counts.
         values: One per place, the first nearest the input; 1 fills the cell, and what is more
             than :data:`LOUD` is drawn as too loud.
         count: How many places are reached, in words (``"3 of 30 layers still hear it"``).
@@ -108,6 +108,19 @@ LOUD = 20.0
 
 
 @dataclass(frozen=True)
+class Scale:
+    """The axes of one bench, where they are not those of a bench that shows every control.
+
+    Attributes:
+        domain: The ends of the vertical axis.
+        places: How many layers (or steps) there is room for, along the axis and in the strip.
+    """
+
+    domain: tuple[float, float]
+    places: int
+
+
+@dataclass(frozen=True)
 class View:
     """One chart with its strip and three readouts: what a bench shows for one setting."""
 
@@ -116,6 +129,15 @@ class View:
     series: tuple[Series, ...]
     readouts: tuple[Readout, Readout, Readout]
     strip: Strip | None = None
+
+    def scaled(self, scale: Scale) -> View:
+        """The same, on the axes of one bench; the horizontal one runs back from the loss."""
+        return replace(
+            self,
+            x=replace(self.x, domain=(-0.5, scale.places - 0.5)),
+            y=replace(self.y, domain=scale.domain),
+            strip=self.strip and replace(self.strip, slots=scale.places),
+        )
 
     def summary(self) -> str:
         """Readouts and strip as one sentence: a description for those who do not see them."""
@@ -180,6 +202,8 @@ def _strip(strip: Strip) -> dict:
 def _series(series: Series, digits: int) -> dict:
     out: dict = {"name": series.name, "kind": series.kind, "role": series.role}
     out["x"] = [number(v) for v in series.x]
+    if series.kind == "bar":  # the chart rounds their labels: a number must not be rounded twice
+        digits = 6
     for key in ("y", "low", "high"):
         values = getattr(series, key)
         if values is not None:

@@ -6,13 +6,13 @@ The run alone is trained; which evidence is shown, and which diagnosis is judged
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vgplib.engine.experiment import Batch, Choice, Experiment, Settings
+from vgplib.engine.experiment import Choice, Experiment
 from vgplib.experiments.patients import EVERY, PATIENTS, STEPS, course
-from vgplib.experiments.reading import EXPLODED, VANISHED, back, back_axis, band
+from vgplib.experiments.reading import EXPLODED, SEEDS_OF_MANY, VANISHED, back, back_axis, band
 from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.numbers import apart, figures, percent
 
@@ -27,8 +27,8 @@ NAMES = {
     "loss": "loss",
     "accuracy": "accuracy",
     "signal": "error signal",
-    "update": "updates",
     "flat": "units",
+    "update": "updates",
 }
 
 TRUTH = {
@@ -48,19 +48,9 @@ TRUTH = {
 def run(*, case: str, evidence: str, diagnosis: str, seed: int) -> xr.Dataset:
     """Train one of the ten networks, and watch it."""
     del evidence, diagnosis  # the view's
-    return _dataset([course(PATIENTS[case], seed)]).isel(run=0)
-
-
-def run_many(settings: list[Settings], seeds: list[int]) -> xr.Dataset:
-    """Many runs of one case, each seed trained once."""
-    case = settings[0]["case"]
-    courses = {seed: course(PATIENTS[case], seed) for seed in sorted(set(seeds))}
-    return _dataset([courses[seed] for seed in seeds])
-
-
-def _dataset(courses: list[dict[str, Any]]) -> xr.Dataset:
     import xarray as xr
 
+    found = course(PATIENTS[case], seed)  # which trains each network once
     dims = {
         "loss": ("step",),
         "train_accuracy": ("step",),
@@ -69,14 +59,14 @@ def _dataset(courses: list[dict[str, Any]]) -> xr.Dataset:
         "update": ("when", "place"),
         "flat": ("when", "layer"),
     }
-    columns = {name: np.array([c[name] for c in courses]) for name in dims}
+    columns = {name: np.array(found[name]) for name in dims}
     return xr.Dataset(
-        {name: (("run", *dims[name]), columns[name]) for name in dims},
+        {name: (dims[name], columns[name]) for name in dims},
         coords={
             "step": range(0, STEPS + 1, EVERY),
             "when": ["start", "end"],
-            "place": range(1, columns["signal"].shape[2] + 1),
-            "layer": range(1, columns["flat"].shape[2] + 1),
+            "place": range(1, columns["signal"].shape[1] + 1),
+            "layer": range(1, columns["flat"].shape[1] + 1),
         },
     )
 
@@ -103,34 +93,43 @@ class Evidence:
 Judged = tuple[bool, str]
 
 
+# Each says in words which way its number points: "77 times" alone would read as for.
+
+
 def _vanishing(e: Evidence) -> Judged:
     if not e.signal.any():
-        return False, "signal 0 in every hidden layer: it does not fade, it is cut"
-    return (
-        e.ratio < VANISHED,
-        f"layer 1 starts with {figures(e.ratio)} times the last layer's signal",
-    )
+        return False, "the signal doesn't fade, it is cut: 0 in every hidden layer"
+    if e.ratio < VANISHED:
+        return True, f"layer 1 hears only {figures(e.ratio)} of what the last hidden layer hears"
+    if e.ratio < 1:
+        return False, f"the signal hardly fades: layer 1 still hears {figures(e.ratio)} of it"
+    return False, f"the signal doesn't fade: layer 1 hears {figures(e.ratio)} times as much"
 
 
 def _exploding(e: Evidence) -> Judged:
     if not e.signal.any():
         return False, "there is no signal that could grow"
-    return (
-        e.ratio > EXPLODED,
-        f"layer 1 starts with {figures(e.ratio)} times the last layer's signal",
-    )
+    if e.ratio > EXPLODED:
+        return True, f"layer 1 hears {figures(e.ratio)} times what the last hidden layer hears"
+    if e.ratio > 1:
+        return False, f"the signal grows only {figures(e.ratio)} times, not a thousand"
+    return False, f"the signal doesn't grow: layer 1 hears {figures(e.ratio)} of it"
 
 
 def _dead(e: Evidence) -> Judged:
     if not e.relu:
         return False, "no unit gives 0 for every image"
-    return e.flat >= 0.5, f"{percent(e.flat)} of a layer give 0 for every image"
+    if e.flat >= 0.5:
+        return True, f"{percent(e.flat)} of a layer give 0 for every image"
+    return False, f"in no layer do more than {percent(e.flat)} give 0 for every image"
 
 
 def _saturation(e: Evidence) -> Judged:
     if e.relu:
         return False, "its units are not of the kind that saturates"
-    return e.flat >= 0.5, f"{percent(e.flat)} of a layer start in the flat part"
+    if e.flat >= 0.5:
+        return True, f"{percent(e.flat)} of a layer start in the flat part"
+    return False, f"in no layer do more than {percent(e.flat)} start in the flat part"
 
 
 def _rate_low(e: Evidence) -> Judged:
@@ -139,32 +138,52 @@ def _rate_low(e: Evidence) -> Judged:
         return False, f"steps are small since the loss is: {figures(e.loss[0], 1)}"
     if not most:
         return False, "the updates are exactly 0; any rate times 0 is 0"
-    return most < CREEP, f"the fastest layer changes by {figures(most, 1)} in a step"
+    if most < CREEP:
+        return (
+            True,
+            f"even the fastest layer moves by only {figures(most, 1)} of its size in a step",
+        )
+    return False, f"steps aren't tiny: the fastest layer moves by {figures(most, 1)} of its size"
 
 
 def _rate_high(e: Evidence) -> Judged:
-    most = float(e.update.max())
+    least, most = float(e.update.min()), float(e.update.max())
     if e.ratio > EXPLODED:
-        return False, "leaps in the first layers come from their signal"
+        return False, "the steps are huge, but so is the signal that makes them"
     if most > LEAP:
-        return True, f"a level signal, and a step of {figures(most, 1)} times the weights"
-    return False, f"no layer changes by more than {figures(most, 1)} in a step"
+        return (
+            True,
+            f"a level signal, and every layer moves by {figures(least, 1)} of its size or more",
+        )
+    return False, f"no layer moves by more than {figures(most, 1)} of its size in a step"
 
 
 def _converged(e: Evidence) -> Judged:
-    return bool(e.loss[0] < 0.05), f"the loss starts at {figures(float(e.loss[0]))}"
+    start = figures(float(e.loss[0]))
+    if e.loss[0] < 0.05:
+        return True, f"the loss starts at {start}: nothing is left to learn"
+    return False, f"the loss starts at {start}, so there is much to learn"
 
 
 def _labels(e: Evidence) -> Judged:
-    said = f"{percent(e.train)} of training labels right, {percent(e.test)} of test labels"
-    return e.train > 0.15 and e.test < 0.15, said
+    train, test = percent(e.train), percent(e.test)
+    if e.train > 0.15 and e.test < 0.15:
+        return True, f"it learns only what it has seen: {train} of it right, of the test {test}"
+    if e.test < 0.15:
+        return (
+            False,
+            f"it learns neither: {train} of the training labels, {test} of the test labels",
+        )
+    return False, f"what it learns holds for the test, too: {test} right, in training {train}"
 
 
 def _healthy(e: Evidence) -> Judged:
-    learns = e.loss[-1] < 0.5 * e.loss[0]
-    return bool(learns and e.test > 0.8 and e.loss[0] > 0.05), (
-        "the loss goes from {} to {}".format(*apart(float(e.loss[0]), float(e.loss[-1])))
-    )
+    start, end = apart(float(e.loss[0]), float(e.loss[-1]))
+    if e.loss[0] < 0.05:
+        return False, f"it has nothing left to learn: the loss starts at {start}"
+    if e.loss[-1] < 0.5 * e.loss[0] and e.test > 0.8:
+        return True, f"the loss falls well, from {start} to {end}"
+    return False, f"the loss doesn't fall by half: it goes from {start} to {end}"
 
 
 # Name -> what the reader sees, and the test of the evidence that speaks for or against it.
@@ -190,7 +209,8 @@ def view(data: xr.Dataset, *, case: str, evidence: str, diagnosis: str) -> View:
     else:
         fits, words = DIAGNOSES[diagnosis][1](Evidence(data, case))
         tone = "good" if fits else "bad"
-        said = Readout("The evidence says", f"{'For' if fits else 'Against'}: {words}", tone=tone)
+        side = "For it" if fits else "Against it"
+        said = Readout("The evidence says", f"{side}: {words}", tone=tone)
         right = diagnosis == TRUTH[case]
         verdict = Readout("Verdict", "That is it" if right else "That is not it", tone=tone)
     return View(x=x, y=y, series=series, readouts=(first, said, verdict))
@@ -202,10 +222,10 @@ Chart = tuple[Axis, Axis, tuple[Series, ...], Readout]
 def _loss(data: xr.Dataset) -> Chart:
     runs = data["loss"].values
     start, end = (float(v) for v in np.median(runs[:, [0, -1]], axis=0))
-    guess = Series("guessing (ln 10)", [0, STEPS], [GUESSING, GUESSING], role="theory")
+    guess = Series("guessing", [0, STEPS], [GUESSING, GUESSING], role="theory")
     return (
         Axis("step", (0, STEPS), whole=True),
-        Axis("training loss", (1e-4, 1e3), log=True),
+        Axis("training loss", (0, 4)),
         (band("training loss", data["step"].values, runs), guess),
         Readout("Training loss", " → ".join(apart(start, end)), end),
     )
@@ -274,7 +294,7 @@ EXPERIMENT = Experiment(
     name="what-ails-it",
     title="What ails it?",
     controls=(
-        Choice("case", "Run", {name: name for name in PATIENTS}),
+        Choice("case", "Run", {name: name for name in PATIENTS}, clears=("diagnosis",)),
         Choice("evidence", "Evidence", NAMES),
         Choice(
             "diagnosis",
@@ -284,15 +304,10 @@ EXPERIMENT = Experiment(
     ),
     start={"case": "A", "evidence": "loss", "diagnosis": "none"},
     run=run,
-    batch=Batch(
-        run=run_many,
-        group=lambda settings: settings["case"],
-        nbytes=lambda settings: 50_000_000,  # the images in float64, and one network on all of them
-    ),
     shares=("train_accuracy", "accuracy", "flat"),
     view=view,
     caption=(
         "Ten networks on the digits, 150 steps each, recorded before the first step and at the "
-        "end. Lines: the median of five seeds; bands: their range; dashed: guessing."
+        f"end. {SEEDS_OF_MANY} Dashed: guessing."
     ),
 )

@@ -7,19 +7,20 @@ script the picture, its description and its table say what the chart says.
 
 from __future__ import annotations
 
-import functools
 import html
-import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import anywidget
 import traitlets
 
+from vgplib import errors
 from vgplib.engine.experiment import Control, Experiment, Slider
 from vgplib.experiments import experiment, look
 from vgplib.lesson import banks, picture, prediction
 from vgplib.lesson.bundle import DIST, island, show, unique
+from vgplib.lesson.frames import frame, scale_of, table
 from vgplib.lesson.text import plain, segments, to_html
 
 
@@ -45,7 +46,8 @@ class Bench(anywidget.AnyWidget):
 
     def __init__(self, exp: Experiment, shown: list[Control], spec: dict[str, Any]) -> None:
         fixed, start = spec["fixed"], spec["initial"]
-        first = look(exp, exp.check({**fixed, **start})).to_json()
+        self._scale = scale_of(exp, spec)
+        first = frame(exp, exp.check({**fixed, **start}), self._scale)
         super().__init__(spec=spec, settings=start, frame=first, answers=start)
         self._experiment, self._shown, self._fixed = exp, shown, fixed
         self._cell: dict | None = None
@@ -75,7 +77,7 @@ class Bench(anywidget.AnyWidget):
             if not (self.frames and self._experiment.on_grid(full)):
                 self.status = {"state": "busy", "message": ""}
                 with self.hold_sync():
-                    self.frame = look(self._experiment, full).to_json()
+                    self.frame = frame(self._experiment, full, self._scale)
                     self.answers = settings
             self.status = {"state": "idle", "message": ""}
         except Exception as problem:
@@ -98,7 +100,7 @@ class Bench(anywidget.AnyWidget):
         if self.answers == self.settings:  # measured already: once is enough
             return self.frame
         full = self._experiment.check({**self._fixed, **self.settings})
-        return look(self._experiment, full).to_json()
+        return frame(self._experiment, full, self._scale)
 
     def __repr__(self) -> str:
         lines = [_titled(self.spec)]
@@ -184,6 +186,7 @@ def bench(
     number: str | None = None,
     title: str | None = None,
     controls: Sequence[str] | None = None,
+    options: Mapping[str, Sequence[str]] | None = None,
     predict: str | None = None,
     **settings: Any,
 ) -> Bench:
@@ -195,6 +198,7 @@ def bench(
         title: In place of the experiment's own title.
         controls: The settings that the reader can move, in order; by default all. The others
             stay as given.
+        options: For a choice, what it offers here; by default all that it has.
         predict: The id of a prediction in the question banks: it is asked before the chart
             shows.
         **settings: Where the controls start.
@@ -209,6 +213,9 @@ def bench(
     exp = experiment(name)
     start = exp.check(settings)
     shown = [exp.control(c) for c in controls] if controls else list(exp.controls)
+    for choice, values in (options or {}).items():
+        errors.choose("control of this bench", choice, {c.name for c in shown})
+        shown = [_narrowed(c, values) if c.name == choice else c for c in shown]
     if twice := [c.name for k, c in enumerate(shown) if c in shown[:k]]:
         raise ValueError(f"the control {twice[0]!r} is named twice in {list(controls or ())}.")
     spec = {
@@ -218,7 +225,7 @@ def bench(
         "title": title or exp.title,
         "source": _source(exp),
         "controls": [_control(c) for c in shown],
-        "initial": {c.name: start.pop(c.name) for c in shown},
+        "initial": {c.name: c.check(start.pop(c.name)) for c in shown},
         "fixed": start,
         "predict": None,
         "caption": segments(exp.caption),
@@ -226,9 +233,16 @@ def bench(
     if predict:
         guess = banks.find("predictions", predict)
         show = {**spec["initial"], **prediction.answering(guess, shown)}
-        frame = look(exp, exp.check({**start, **show})).to_json()
-        spec["predict"] = prediction.asked(guess, show, frame)
+        answer = look(exp, exp.check({**start, **show})).to_json()
+        spec["predict"] = prediction.asked(guess, show, answer)
     return Bench(exp, shown, spec)
+
+
+def _narrowed(control: Control, options: Sequence[str]) -> Control:
+    """A choice with some of its options, in the order given."""
+    if isinstance(control, Slider):
+        raise ValueError(f"options are for choices, and {control.name!r} is a slider.")
+    return replace(control, options={v: control.show(control.check(v)) for v in options})
 
 
 def _source(exp: Experiment) -> str:
@@ -252,32 +266,11 @@ def _control(control: Control) -> dict[str, Any]:
             "step": control.step,
         }
     options = [{"value": v, "label": text} for v, text in control.options.items()]
-    return {"name": control.name, "label": label, "kind": "choice", "options": options}
+    choice = {"name": control.name, "label": label, "kind": "choice", "options": options}
+    return choice | ({"clears": list(control.clears)} if control.clears else {})
 
 
 def fill(state: dict[str, Any]) -> None:
     """Give the state of a bench on a page its table; the states of other parts stay as they are."""
     if state["kind"] == "bench":
         state["frames"] = table(state["spec"])
-
-
-def table(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """One frame per setting of the shown controls' grid, the last control fastest.
-
-    Args:
-        spec: A bench's ``spec``. Benches of the same experiment and controls share one table.
-    """
-    names = tuple(c["name"] for c in spec["controls"])
-    return _table(spec["experiment"], names, tuple(spec["fixed"].items()))
-
-
-@functools.cache
-def _table(
-    name: str, names: tuple[str, ...], fixed: tuple[tuple[str, Any], ...]
-) -> list[dict[str, Any]]:
-    exp = experiment(name)
-    settings = (
-        exp.check({**dict(fixed), **dict(zip(names, values, strict=True))})
-        for values in itertools.product(*(exp.control(n).values for n in names))
-    )
-    return [look(exp, s).to_json() for s in settings]

@@ -7,6 +7,10 @@ from typing import Any
 
 import nbformat
 
+META = {  # of every notebook of the course: nothing of the machine that it ran on
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -31,10 +35,7 @@ def tidy(notebook: Any) -> None:
             for output in cell.outputs:
                 output.get("data", {}).pop(WIDGET, None)
             cell.outputs = [output for output in cell.outputs if _says_something(output)]
-    notebook.metadata = {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
+    notebook.metadata = dict(META)
 
 
 def _says_something(output: Any) -> bool:

@@ -65,8 +65,8 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
     axes.set_ylim(foot, high)
     for series in frame["series"]:
         colour = _ROLE[series["role"]]
-        values = [_place(v, y) for v in series["y"]]
         if series["kind"] == "bar":
+            values = [_place(v, y) for v in series["y"]]
             shift = 0.2 if series["role"] == "second" else -0.2
             axes.bar(
                 [v + shift for v in series["x"]], values, 0.36, color=colour, label=series["name"]
@@ -76,6 +76,7 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
             ends = ([_place(v, y) for v in series[k]] for k in ("low", "high"))
             axes.fill_between(series["x"], *ends, color=colour, alpha=0.18, linewidth=0)
         style = _STYLE[series["role"]]
+        values = [_height(v, y) for v in series["y"]]
         axes.plot(series["x"], values, style, color=colour, linewidth=2, label=series["name"])
         if series["role"] != "theory":
             _point_outside(axes, series, y, colour)
@@ -129,6 +130,19 @@ def _side(value: float, axis: dict[str, Any]) -> int:
     if not math.isfinite(value):
         return -1 if value == -math.inf else 1
     return -1 if value < low else int(value > high)
+
+
+def _height(value: float | str, axis: dict[str, Any]) -> float:
+    """Where a line goes, beyond the axis too: there it is cut off."""
+    low, high = axis["domain"]
+    number, log = float(value), axis.get("log")
+    if number == 0 and "floor" in axis:
+        return _foot(axis)
+    if math.isfinite(number) and (number > 0 or not log):
+        return number
+    if _side(number, axis) < 0:
+        return low * low / high if log else 2 * low - high
+    return high * high / low if log else 2 * high - low
 
 
 def _place(value: float | str, axis: dict[str, Any]) -> float:

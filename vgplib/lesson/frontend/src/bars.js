@@ -24,7 +24,7 @@ export function bars({ x, y }, series) {
   const within = (/** @type {number} */ v) =>
     y.side(v) ? y.ends[y.side(v) < 0 ? 1 : 0] : y.place(v);
   const ground = within(0);
-  const longest = Math.max(...solid.flatMap((one) => one.y.map((v) => figures(v).length)));
+  const longest = Math.max(...solid.flatMap((one) => one.y.map((v) => label(v).length)));
   const fits = 6.4 * longest < slot / SHARE;
   const left = (/** @type {Styled} */ one, /** @type {number} */ k) =>
     x.place(one.x[k]) - (SHARE * unit) / 2 + solid.indexOf(one) * slot;
@@ -60,7 +60,7 @@ export function bars({ x, y }, series) {
           y: px(at),
           "text-anchor": "middle",
         },
-        `${out ? (out > 0 ? "↑ " : "↓ ") : ""}${figures(v)}`,
+        `${out ? (out > 0 ? "↑ " : "↓ ") : ""}${label(v)}`,
       );
     }),
   );
@@ -83,6 +83,9 @@ export function bars({ x, y }, series) {
   });
   return [...shapes, ...levels, ...labels, zero];
 }
+
+/** Two decimals, or two digits. @param {number} value */
+const label = (value) => figures(value, Math.abs(value) >= 1 ? 3 : 2);
 
 /**
  * A mark at each position, or at as many as have room.

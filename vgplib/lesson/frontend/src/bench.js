@@ -39,6 +39,7 @@ export function bench(model, el) {
   const moved = Object.assign(
     (/** @type {string} */ name, /** @type {Value} */ value) => {
       const next = { ...settings, [name]: value };
+      for (const other of clears.get(name) ?? []) if (other in next) next[other] = spec.initial[other];
       if (moving !== name) keep(next);
       moving = name;
       move(next);
@@ -46,6 +47,9 @@ export function bench(model, el) {
     { rests: () => void (moving = "") },
   );
   const controls = makeControls(spec, live, moved);
+  const clears = new Map(
+    spec.controls.map((one) => [one.name, (one.kind === "choice" && one.clears) || []]),
+  );
   const readouts = makeReadouts();
   const predict = spec.predict && makePredict(spec, spec.predict, answered);
   const handles = h("div", { class: "vgp-controls" }, controls.elements);

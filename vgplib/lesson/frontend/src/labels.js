@@ -7,46 +7,41 @@
  *
  * @param {Path} own
  * @param {Path[]} all every line, its own among them
- * @param {Box[]} taken where names stand already
- * @param {Box} frame
+ * @param {Box[]} taken where text stands already
+ * @param {Box} frame the name stays inside
  * @param {number} width of the name
- * @returns {Box} the nearest place; where none is clear, the one that meets the fewest lines
+ * @returns {Box} the nearest place; where none is clear, one clear of text that meets few lines
  */
 export function placeLabel(own, all, taken, frame, width) {
-  const height = 16;
-  /** @type {{box: Box, cost: number}[]} */
-  const places = [];
-  for (const share of [0.25, 0.35, 0.5, 0.65, 0.15, 0.8, 0.05]) {
-    const x = own[0][0] + share * (own[own.length - 1][0] - own[0][0]);
-    const y = heightAt(own, x);
-    for (const distance of [16, 24, 34, 46, 60])
+  const half = { x: width / 2, y: 8 };
+  const inside = (/** @type {number} */ v, /** @type {number} */ low, /** @type {number} */ high) =>
+    Math.max(low, Math.min(high, v));
+  let best = { box: frame, cost: Infinity };
+  for (const share of [0.3, 0.4, 0.2, 0.5, 0.65, 0.1, 0.8, 0.95]) {
+    const at = own[0][0] + share * (own[own.length - 1][0] - own[0][0]);
+    const line = heightAt(own, at);
+    const x = inside(at, frame.left + half.x, frame.right - half.x);
+    for (const distance of [16, 24, 34, 46, 60, 80, 110])
       for (const side of [-1, 1]) {
-        const middle = y + side * distance;
-        const box = {
-          left: x - width / 2,
-          right: x + width / 2,
-          top: middle - height / 2,
-          bottom: middle + height / 2,
-        };
-        const outside =
-          box.left < frame.left ||
-          box.right > frame.right ||
-          box.top < frame.top ||
-          box.bottom > frame.bottom;
-        const met =
-          all.filter((path) => meets(path, box)).length +
-          taken.filter(
-            (b) =>
-              b.left < box.right && b.right > box.left && b.top < box.bottom && b.bottom > box.top,
-          ).length;
-        places.push({
-          box,
-          cost: 1000 * met + (outside ? 5000 : 0) + distance + 10 * Math.abs(share - 0.3),
-        });
+        const y = inside(line + side * distance, frame.top + half.y, frame.bottom - half.y);
+        const far = Math.abs(y - line) + Math.abs(x - at) + 10 * Math.abs(share - 0.3);
+        if (far >= best.cost) continue;
+        const box = { left: x - half.x, right: x + half.x, top: y - half.y, bottom: y + half.y };
+        const texts = taken.filter((other) => overlap(other, box)).length;
+        const lines = all.filter((path) => meets(path, box)).length;
+        const cost = far + 1000 * lines + 10_000 * texts;
+        if (cost < best.cost) best = { box, cost };
       }
   }
-  return places.reduce((best, place) => (place.cost < best.cost ? place : best)).box;
+  return best.box;
 }
+
+/**
+ * @param {Box} a
+ * @param {Box} b
+ */
+const overlap = (a, b) =>
+  a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
 
 /**
  * @param {Path} path

@@ -22,7 +22,7 @@ export function lines(space, series) {
   const taken = [];
   return [
     ...drawn.filter(({ one }) => one.low.length).map(({ one }) => band(space, one)),
-    ...drawn.map(({ one, pieces }) => stroke(one, pieces)),
+    ...drawn.flatMap(({ one, pieces }) => strokes(one, pieces)),
     ...drawn.map(({ one, spots }) => marks(space, one, spots)),
     ...arrows(space, drawn, taken),
     ...names(space, drawn, taken),
@@ -69,17 +69,25 @@ function cut({ x, y }, one) {
 const road = (path) => path.map(([x, y], k) => `${k ? "L" : "M"}${px(x)} ${px(y)}`).join("");
 
 /**
+ * A line. Theory often lies right on what was measured, so its dashes are set into that line: on
+ * dashes of the page's own colour, a little thicker.
+ *
  * @param {Styled} one
  * @param {Path[]} pieces
  */
-const stroke = (one, pieces) =>
-  s("path", {
-    class: `vgp-line vgp-${one.role}`,
-    d: pieces.map(road).join(""),
-    stroke: one.color,
-    "stroke-width": one.thick,
-    "stroke-dasharray": one.dash,
-  });
+function strokes(one, pieces) {
+  const d = pieces.map(road).join("");
+  const stroke = (/** @type {string} */ name, /** @type {string} */ color, /** @type {number} */ thick) =>
+    s("path", {
+      class: `vgp-line ${name}`,
+      d,
+      stroke: color,
+      "stroke-width": thick,
+      "stroke-dasharray": one.dash,
+    });
+  const line = stroke(`vgp-${one.role}`, one.color, one.thick);
+  return one.role === "theory" ? [stroke("vgp-gap", "var(--vgp-bg)", 4.5), line] : [line];
+}
 
 /**
  * @param {Space} space
@@ -187,7 +195,7 @@ function names({ x, y, width }, drawn, taken) {
     if (one.role !== "theory" && one.role !== "ghost") return [];
     const own = pieces.reduce((a, b) => (reach(b) > reach(a) ? b : a), []);
     if (own.length < 2 || !one.name) return [];
-    const box = placeLabel(own, paths, taken, frame, 6.6 * one.name.length);
+    const box = placeLabel(own, paths, taken, frame, 7.2 * one.name.length);
     taken.push(box);
     return s(
       "text",

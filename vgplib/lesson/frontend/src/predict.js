@@ -1,7 +1,7 @@
 // @ts-check
 import { h } from "./dom.js";
-import { remember, remembered } from "./guesses.js";
 import { figures, number, numberHelp, parseNumber, superscript } from "./numbers.js";
+import { guess as guessed, keepGuess } from "./progress.js";
 import { plain, prose } from "./text.js";
 /** @import { BenchSpec, ChoicePrediction, NumericPrediction } from "./types.js" */
 
@@ -49,7 +49,7 @@ export function makePredict(spec, question, answered) {
    * @param {string} guess
    */
   function tell(said, guess) {
-    remember(question.id, guess);
+    keepGuess(question.id, guess);
     end(said);
     answered();
     line.querySelector("summary")?.focus(); // what had the focus is gone
@@ -73,7 +73,7 @@ export function makePredict(spec, question, answered) {
     line,
     /** @returns {boolean} whether an earlier guess was found, and is told again */
     restore() {
-      const guess = remembered(question.id);
+      const guess = guessed(question.id);
       if (guess === null) return false;
       if (guess !== "" && !part.take(guess)) return false;
       const verdict = guess === "" ? part.skip() : part.judge();
@@ -83,7 +83,7 @@ export function makePredict(spec, question, answered) {
     },
     /** Ask anew, whatever was answered. */
     ask() {
-      remember(question.id, null);
+      keepGuess(question.id, null);
       element.hidden = false;
       part.take("");
       result.replaceChildren();

@@ -10,7 +10,8 @@ const DAMAGED = "vgp-progress-damaged";
  * @typedef {Record<string, Record<string, {choice: Chosen}>>} Answers  by chapter, by question
  * @typedef {{sections: number, read: string[], questions: number, right: number}} Tally
  * @typedef {{version: 1, answers: Answers, votes: Record<string, Vote>,
- *   chapters: Record<string, Tally>}} Store
+ *   guesses: Record<string, string>, chapters: Record<string, Tally>}} Store  guesses: by
+ *   prediction; an empty text where the reader wanted to see it without a guess
  */
 
 /** @type {Store} where the browser keeps nothing for us, progress lasts as long as the page */
@@ -22,7 +23,7 @@ const ears = new Set();
 
 /** @returns {Store} */
 function empty() {
-  return { version: 1, answers: {}, votes: {}, chapters: {} };
+  return { version: 1, answers: {}, votes: {}, guesses: {}, chapters: {} };
 }
 
 /**
@@ -70,6 +71,7 @@ function parse(text) {
       found.version === 1 &&
       isRecordOf(found.answers, (chapter) => isRecordOf(chapter, isAnswer)) &&
       isRecordOf(store.votes, isVote) &&
+      isRecordOf(store.guesses, isText) &&
       isRecordOf(store.chapters, isTally);
     return good ? store : null;
   } catch {
@@ -161,6 +163,24 @@ export const vote = (claim) => read().votes[claim];
  * @param {Vote} said
  */
 export const keepVote = (claim, said) => update(({ votes }) => (votes[claim] = said));
+
+/**
+ * What the reader guessed before a chart showed; null where they were not asked yet.
+ *
+ * @param {string} prediction
+ * @returns {string | null}
+ */
+export const guess = (prediction) => read().guesses[prediction] ?? null;
+
+/**
+ * @param {string} prediction
+ * @param {string | null} said null forgets it
+ */
+export const keepGuess = (prediction, said) =>
+  update(({ guesses }) => {
+    if (said === null) delete guesses[prediction];
+    else guesses[prediction] = said;
+  });
 
 /**
  * How far the reader is in a chapter; zeros where they have not opened it.

@@ -18,6 +18,15 @@ export function makeQuestion(question, { id, count }, answered) {
   const part = hasOptions ? options(question, id, given) : entry(question, id);
   const result = h("div", { class: "vgp-feedback", "aria-live": "polite" });
   const check = h("button", { type: "submit", class: "vgp-button" }, "Check");
+  const help = h("div", { hidden: true }, more(question));
+  const hint =
+    question.hint &&
+    h(
+      "details",
+      { ontoggle: () => (help.hidden &&= !hint?.open) },
+      h("summary", {}, "Hint"),
+      h("p", {}, ...prose(question.hint)),
+    );
   const form = h(
     "form",
     { class: "vgp-question", novalidate: true },
@@ -33,10 +42,8 @@ export function makeQuestion(question, { id, count }, answered) {
       ),
       result,
     ),
-    question.hint
-      ? h("details", {}, h("summary", {}, "Hint"), h("p", {}, ...prose(question.hint)))
-      : null,
-    more(question),
+    hint,
+    help,
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -53,6 +60,7 @@ export function makeQuestion(question, { id, count }, answered) {
   function show(chosen) {
     const verdict = judge(question, chosen);
     part.mark(verdict?.options ?? []);
+    if (verdict && !verdict.right) help.hidden = false;
     const feedback = verdict?.feedback;
     result.replaceChildren(...(feedback ? [said(verdict.right, feedback)] : []));
     return verdict;
@@ -62,6 +70,7 @@ export function makeQuestion(question, { id, count }, answered) {
     element: form,
     show(chosen) {
       form.reset();
+      help.hidden = !hint?.open; // where to look gives much away: it is for those who are stuck
       part.mark([]);
       result.replaceChildren();
       if (chosen !== undefined && judge(question, chosen)) {

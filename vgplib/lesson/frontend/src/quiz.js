@@ -22,6 +22,8 @@ export function quiz(model, el) {
   const questions = spec.questions.map((question, k) => {
     const place = { id: `${spec.id}-${question.id}`, count: `Question ${k + 1} of ${total}.` };
     return makeQuestion(question, place, (choice) => {
+      // A right answer counts for good: whoever then looks at what the others say loses nothing.
+      if (isRight(question) && !judge(question, choice)?.right) return;
       shown[k] = JSON.stringify(choice);
       progress.keep(spec.chapter, question.id, choice);
       const lost = "This browser saves nothing here: your progress lasts until you leave the page.";
@@ -46,6 +48,16 @@ export function quiz(model, el) {
   );
   el.append(root);
 
+  /**
+   * Whether the answer that is kept is right.
+   *
+   * @param {Question} question
+   */
+  function isRight(question) {
+    const answer = progress.load(spec.chapter)[question.id];
+    return Boolean(judge(question, answer?.choice)?.right);
+  }
+
   /** Show what is kept; a question that shows it already keeps what is half written. */
   function follow() {
     const answers = progress.load(spec.chapter);
@@ -55,7 +67,6 @@ export function quiz(model, el) {
       shown[k] = JSON.stringify(choice);
       question.show(choice);
     });
-    const isRight = (/** @type {Question} */ q) => judge(q, answers[q.id]?.choice)?.right;
     const right = spec.questions.filter(isRight).length;
     say(score, `${right} of ${total} answered right`);
     meter.style.setProperty("--vgp-fill", `${(100 * right) / Math.max(1, total)}%`);

@@ -16,7 +16,7 @@ const SYMBOLS = /** @type {const} */ (["circle", "square", "triangle", "diamond"
 const EXTRA = ["var(--vgp-good)", "var(--vgp-ink)"];
 
 /**
- * Everything that is drawn, in drawing order: what was before, theory, the runs.
+ * Everything that is drawn, in drawing order: what was before, the runs, theory.
  *
  * @param {Frame} frame
  * @param {{frame: Frame, words: string} | null} before
@@ -35,6 +35,7 @@ export function styled(frame, before) {
       color: "var(--vgp-ghost)",
       thick: 5,
     })),
+    ...runs(frame).reverse(),
     ...formula.map((one) => ({
       ...read(one),
       low: [],
@@ -43,7 +44,6 @@ export function styled(frame, before) {
       dash: "5 4",
       thick: 1.5,
     })),
-    ...runs(frame).reverse(),
   ];
 }
 

@@ -21,15 +21,16 @@
  * @typedef {string | number | boolean | null} Value
  * @typedef {Record<string, Value>} Settings
  * @typedef {{name: string, label: Segment[], kind: "choice",
- *   options: {value: string, label: string}[]}} Choice
+ *   options: {value: string, label: string}[], clears?: string[]}} Choice  clears: the choices that
+ *   go back to where they started when this one is moved
  * @typedef {{name: string, label: Segment[], kind: "slider", values: number[], labels: string[],
  *   unit: string, whole: boolean, log: boolean, step: number}} Slider
  * @typedef {Choice | Slider} Control
  *
- * @typedef {{id?: string, question: Segment[], options: Segment[][], answer: number,
+ * @typedef {{id: string, question: Segment[], options: Segment[][], answer: number,
  *   because: Segment[], show: Settings}} ChoicePrediction  id: under which a guess is
  *   remembered; show: the setting that answers it
- * @typedef {{id?: string, question: Segment[], because: Segment[], show: Settings,
+ * @typedef {{id: string, question: Segment[], because: Segment[], show: Settings,
  *   numeric: {value: Num, percent: boolean, log: boolean, unit: string}}} NumericPrediction
  * @typedef {{id: string, experiment: string, number: string | null, title: string,
  *   source: string, controls: Control[], initial: Settings, fixed: Settings,
