@@ -29,6 +29,8 @@ CHECK = re.compile(r"""vgp\.check\(\s*["']([\w-]+)["']\s*,(.+)\)""")
 NUMBERS = "numbers"
 IMPORT = "import vgplib as vgp"
 ROOM = 'style="margin: 1em 0"'  # a notebook has no style sheet, and glues folds to the text below
+# Folds with no empty line between them stand in a row, as their page lays it out.
+FOLD = re.compile(r"^(?<!>\n)<details", re.MULTILINE)
 KEPT = ("text/plain", "text/markdown")  # what a committed notebook holds of its outputs
 
 
@@ -123,7 +125,7 @@ def _made(cell: Any, result: Any) -> Any:
     if cell.cell_type == "markdown":
         said = iter(result.outputs[0].data["application/json"] if result else ())
         text = EXPRESSION.sub(lambda _: next(said), cell.source)
-        return new_markdown_cell(re.sub(r"(?m)^<details", f"<details {ROOM}", text))
+        return new_markdown_cell(FOLD.sub(f"<details {ROOM}", text))
     tags = cell.metadata.get("tags")
     made = new_code_cell(cell.source, metadata={"tags": tags} if tags else {})
     made.outputs = _text(result.outputs)

@@ -21,7 +21,7 @@ import vgplib as vgp
 from vgplib.engine import memory
 from vgplib.engine.experiment import Batch, Choice, Experiment, Slider
 from vgplib.engine.grid import Grid, measure
-from vgplib.engine.runs import THREADS
+from vgplib.engine.runs import THREADS, THREADS_ALONE
 from vgplib.errors import GridError
 
 MEBI = 2**20
@@ -143,17 +143,24 @@ def test_the_attributes_say_where_the_numbers_are_from():
 
 
 def test_every_chunk_runs_on_the_same_threads_and_the_callers_number_comes_back():
-    seen = []
+    """A network by itself has nothing to share out: on two threads it waits for the other one."""
+    alone, batches = set(), set()
 
     def watched(*, kind, length, seed):
-        seen.append(torch.get_num_threads())
+        alone.add(torch.get_num_threads())
         return one(kind=kind, length=length, seed=seed)
+
+    def watched_batch(several, seeds):
+        batches.add(torch.get_num_threads())
+        return together(several, seeds)
 
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS + 1)
     try:
         quiet(replace(SINGLE, run=watched))
-        assert set(seen) == {THREADS}
+        quiet(replace(BATCHED, batch=replace(BATCHED.batch, run=watched_batch)))
+        assert alone == {THREADS_ALONE}
+        assert batches == {THREADS}
         assert torch.get_num_threads() == THREADS + 1
     finally:
         torch.set_num_threads(before)

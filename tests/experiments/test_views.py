@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -33,7 +34,11 @@ def test_every_setting_of_the_grid_can_be_drawn(name):
 
 @pytest.mark.parametrize("name", sorted(EXPERIMENTS))
 def test_the_axes_belong_to_the_bench_and_not_to_the_setting(name):
-    """A move changes the line, never the axes under it; most settings lie within them."""
+    """A move changes the line, never the axes under it.
+
+    The start lies within them, and most settings do: what is usual is large, what is not is told at
+    the edge.
+    """
     exp = EXPERIMENTS[name]
     axes, inside = {}, []
     for settings in exp.grid():
@@ -45,10 +50,11 @@ def test_the_axes_belong_to_the_bench_and_not_to_the_setting(name):
         values = [float(v) for s in measured for v in s["y"]]
         on = [v for v in values if low <= v <= high or (v == 0 and "floor" in frame["y"])]
         inside.append(len(on) >= 0.8 * len(values))
+        assert settings != exp.check({}) or len(on) == len(values)
         left, right = frame["x"]["domain"]
         assert all(left <= x <= right for s in frame["series"] for x in s["x"])
     assert all(len(seen) == 1 for seen in axes.values())
-    assert np.mean(inside) > 0.8
+    assert np.mean(inside) > 0.6
 
 
 @pytest.mark.parametrize("name", sorted(EXPERIMENTS))
@@ -58,11 +64,24 @@ def test_a_strip_has_a_cell_for_each_place_and_counts_them(name):
         strip = look(exp, settings).to_json().get("strip")
         if strip is None:
             continue
-        counted, _, places, *_ = strip["count"].split()
-        assert int(places) == len(strip["cells"]) <= strip["slots"]
+        counted, places = map(int, re.search(r"(\d+) of (\d+)", strip["count"]).groups())
+        start = int(name == "chain")  # the signal starts at the last neuron: that is no hop
+        assert places == len(strip["cells"]) - start <= strip["slots"] - start
         assert all(0 <= float(v) <= 40 for v in strip["cells"])
-        heard = sum(v >= 0.01 for v in strip["cells"])  # cells are rounded to a hundredth
-        assert abs(heard - int(counted)) <= 1 + sum(v == 0.01 for v in strip["cells"])
+        least = 0.01 if name == "number-formats" else 0.05  # cells are rounded to a hundredth
+        heard = sum(v >= least for v in strip["cells"]) - start
+        assert abs(heard - counted) <= sum(v == least for v in strip["cells"])
+
+
+@pytest.mark.parametrize("name", ["chain", "error-signal", "through-time"])
+def test_strip_and_verdict_never_disagree(name):
+    """Whoever is first hears the signal exactly where it has neither faded nor vanished."""
+    exp = EXPERIMENTS[name]
+    for settings in exp.grid():
+        view = look(exp, settings)
+        heard = view.strip.values[0] >= reading.FADING
+        gone = view.readouts[2].text.split(":")[0] in ("Fading", "Vanished", "Not finite")
+        assert heard != gone, settings
 
 
 def test_numbers_in_words_agree_with_each_other():
@@ -73,9 +92,15 @@ def test_numbers_in_words_agree_with_each_other():
             points = int(verdict.text.split()[4])
             assert points == int(whole.text.split()[0]) - int(one.text.split()[0])
             assert verdict.text.endswith(" point" if points == 1 else " points")
-    for settings in EXPERIMENTS["backprop-by-hand"].grid():
-        loss, _, verdict = vgp.readouts("backprop-by-hand", **settings)
+    exp = EXPERIMENTS["backprop-by-hand"]
+    for settings in exp.grid():
+        view = look(exp, settings)
+        loss, first, verdict = view.readouts
         assert verdict.text.split()[-1] != loss.text
+        # The chart rounds what JSON holds to 2 or 3 digits, and the chapter the number itself.
+        shown = [figures(v, d) for s in view.to_json()["series"] for v in s["y"] for d in (2, 3)]
+        assert shown == [figures(v, d) for s in view.series for v in s.y for d in (2, 3)]
+        assert first.text in shown
     assert vgp.readouts("chain", hops=1)[1].label == "Left after 1 hop"
     assert EXPERIMENTS["chain"].control("hops").show(1) == "1 hop"
 
@@ -122,9 +147,12 @@ def test_the_readouts_are_those_of_the_bench():
         (1e-9, "Vanished"),
         (0.01, "Fading"),
         (0.049, "Fading"),
-        (0.051, "Level"),
+        (0.051, "Fades a little"),
+        (0.1, "Fades a little"),
+        (0.34, "Level"),
         (1.0, "Level"),
-        (19.0, "Level"),
+        (2.9, "Level"),
+        (9.3, "Grows a little"),
         (100.0, "Growing"),
         (1e9, "Exploded"),
         (math.inf, "Not finite"),
@@ -133,6 +161,39 @@ def test_the_readouts_are_those_of_the_bench():
 )
 def test_the_verdict_for_each_kind_of_ratio(ratio, said):
     assert reading.verdict(ratio).text == said
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        (0.001, "Learns slowly"),
+        (0.01, "Learns"),
+        (1.0, "Doesn't settle"),
+        (3.0, "Worse than guessing"),
+    ],
+)
+def test_a_rate_that_is_too_large_is_not_called_slow(rate, said):
+    assert vgp.readouts("descent", learning_rate=rate)[2].text == said
+
+
+def test_no_run_that_jumps_is_called_stuck_while_it_knows_most_digits():
+    for settings in EXPERIMENTS["descent"].grid():
+        _, right, verdict = vgp.readouts("descent", **settings)
+        assert verdict.text != "Stuck" or right.value < 0.2
+        assert verdict.text != "Learns" or right.value > 0.75
+
+
+@pytest.mark.parametrize(
+    ("depth", "said"),
+    [
+        (3, "Hardly stops there"),
+        (4, "Stops for a while"),
+        (5, "Stops for long, then learns"),
+        (6, "Still on the plateau"),
+    ],
+)
+def test_a_short_plateau_and_a_long_one_have_two_names(depth, said):
+    assert vgp.readouts("plateau", depth=depth)[2].text == said
 
 
 @given(st.floats(0.01, 10), st.integers(2, 60))

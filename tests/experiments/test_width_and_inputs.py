@@ -29,7 +29,7 @@ def test_of_networks_of_one_depth_a_wide_one_keeps_more():
     assert kept == sorted(kept)
     assert kept[0] < 0.1 < 0.5 < kept[2]
     said = [verdict.text for _, _, verdict in shown]
-    assert said == ["Few keep the signal", "A matter of luck", "Most keep the signal"]
+    assert said == ["Few networks keep it", "A matter of luck", "Most networks keep it"]
 
 
 @pytest.mark.parametrize("distance", two_inputs.DISTANCES)

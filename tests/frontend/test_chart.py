@@ -138,9 +138,12 @@ def test_two_runs_differ_in_more_than_colour_and_have_a_key(show):
 
 
 def test_bars_rise_and_fall_from_a_zero_line_and_carry_their_values(show):
-    page = show(pages.single("bars", pages.bar_frame()))
+    frame = pages.bar_frame()
+    frame["y"]["domain"] = [-2, 1]
+    frame["series"][0]["y"][4] = -1.3049
+    page = show(pages.single("bars", frame))
     texts = page.locator(TEXTS).all_text_contents()
-    for text in ("0.70", "0.35", "−0.31", "sigmoid", "Leaky ReLU"):
+    for text in ("0.70", "0.35", "−1.30", "sigmoid", "Leaky ReLU"):
         assert text in texts
     zero = page.locator(".vgp-zero").evaluate("(e) => e.getBBox().y")
     bars = [b.bounding_box() for b in page.locator(".vgp-plot .vgp-bar").all()]

@@ -57,6 +57,59 @@ def test_a_setting_that_is_not_shown_stays_as_given():
     ]
 
 
+SHOWN = ["activation", "weight_scale", "depth"]
+
+
+@pytest.mark.parametrize(
+    ("name", "controls", "start", "answer"),
+    [
+        ("error-signal", ["activation", "depth"], {"depth": 3}, {"activation": "tanh"}),
+        ("error-signal", ["depth"], {"activation": "tanh", "initialiser": "pytorch"}, {}),
+        ("error-signal", SHOWN, {"activation": "tanh", "depth": 10}, {"weight_scale": 2.0}),
+        ("error-signal", SHOWN, {"depth": 15}, {"depth": 30}),
+        ("update-ratio", ["network", "depth", "steps"], {}, {"network": "tanh"}),
+        (
+            "update-ratio",
+            ["optimizer", "loss_factor", "steps"],
+            {"steps": 1},
+            {"loss_factor": 1e-3},
+        ),
+    ],
+)
+def test_the_axes_are_those_of_the_bench_and_have_no_room_for_what_it_does_not_show(
+    name, controls, start, answer
+):
+    bench = vgp.bench(name, controls=controls, **start)
+    depth = {"error-signal": 50, "update-ratio": 21}[name] if "depth" in controls else 9
+    for frame in [*table(bench.spec), bench.frame]:
+        assert frame["x"] == bench.frame["x"] and frame["y"] == bench.frame["y"]
+        assert frame["x"]["domain"] == [-0.5, depth - 0.5] and frame["strip"]["slots"] == depth
+    low, high = bench.frame["y"]["domain"]
+    assert "weight_scale" in controls or "loss_factor" in controls or high < 10
+    for settings in ({}, answer):
+        bench.settings = {**bench.settings, **settings}
+        values = [float(v) for v in bench.frame["series"][0]["y"]]
+        assert low <= min(values) and max(values) <= high
+
+
+def test_a_bench_offers_some_options_of_a_choice():
+    three = {"activation": ["sigmoid", "tanh", "relu"]}
+    bench = vgp.bench("error-signal", controls=["activation"], options=three)
+    (control,) = bench.spec["controls"]
+    assert [option["label"] for option in control["options"]] == ["sigmoid", "tanh", "ReLU"]
+    assert len(table(bench.spec)) == 3
+    with pytest.raises(ValueError, match="gelu"):
+        bench.activation = "gelu"
+    for options, start, said in [
+        ({"activation": ["sigmoid"]}, {"activation": "tanh"}, "'tanh'.*Allowed: 'sigmoid'"),
+        ({"activation": ["step"]}, {}, "unknown activation 'step'"),
+        ({"depth": ["5"]}, {}, "options are for choices, and 'depth' is a slider"),
+        ({"initialiser": ["he"]}, {}, "unknown control of this bench 'initialiser'"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            vgp.bench("error-signal", controls=["activation", "depth"], options=options, **start)
+
+
 def test_a_kernel_sends_the_table_when_a_front_end_asks_and_one_table_serves_all():
     first, second = vgp.bench("chain"), vgp.bench("chain", hops=20)
     assert first.frames == []

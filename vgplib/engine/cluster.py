@@ -8,7 +8,7 @@ from typing import Any
 
 from vgplib.errors import GridError
 
-TIMEOUT = 5  # seconds in which a scheduler must answer
+TIMEOUT = 30  # seconds in which a scheduler must answer; a busy machine takes its time
 
 
 def results(

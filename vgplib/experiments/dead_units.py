@@ -109,8 +109,7 @@ EXPERIMENT = Experiment(
     shares=("dead", "accuracy"),
     view=view,
     caption=(
-        "A unit is dead when it gives 0, with slope 0, for all 1400 training digits. A bias is the "
-        "number that a unit adds to its sum. Three hidden layers of 64 units, He's weights, "
-        f"momentum 0.9. {SEEDS_OF_MANY}"
+        "A unit is dead when it gives 0, with slope 0, for all 1400 training digits. Three hidden "
+        f"layers of 64 units, He's weights, momentum 0.9. {SEEDS_OF_MANY}"
     ),
 )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 WIDTH, BATCH, STEPS, EVERY = 32, 64, 150, 10
 GUESSING = math.log(10)  # the loss of the answer "each of ten digits is equally likely"
-RATTLES = 0.5  # by how much a loss climbs, all in all, when its steps are too long to settle
+RATTLES = 0.5  # by so much a loss climbs, all in all, when its steps are too long to settle
 
 
 def run(*, activation: str, depth: int, learning_rate: float, seed: int) -> xr.Dataset:
@@ -116,7 +116,7 @@ def _verdict(runs: np.ndarray, last: float, accuracy: float) -> Readout:
     if last > GUESSING - 0.05 and accuracy < 0.2:
         return said("Stuck", "bad", "no better than guessing")
     if climbs > RATTLES:
-        return said("Jumps up and down", "warn", "the steps are too long")
+        return said("Doesn't settle", "warn", "the steps are too long")
     if last > 0.5:
         return said("Learns slowly", "warn", "the loss is still falling")
     return said("Learns", "good")

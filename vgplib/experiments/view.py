@@ -203,7 +203,7 @@ def _series(series: Series, digits: int) -> dict:
     out: dict = {"name": series.name, "kind": series.kind, "role": series.role}
     out["x"] = [number(v) for v in series.x]
     if series.kind == "bar":  # the chart rounds their labels: a number must not be rounded twice
-        digits = 6
+        digits = 9
     for key in ("y", "low", "high"):
         values = getattr(series, key)
         if values is not None:

@@ -248,7 +248,7 @@ def _narrowed(control: Control, options: Sequence[str]) -> Control:
 def _source(exp: Experiment) -> str:
     if exp.seeds == 1:
         return "computed by PyTorch"
-    return f"measured in PyTorch, range of {exp.seeds} seeds"
+    return f"measured in PyTorch, {exp.seeds} random starts"
 
 
 def _control(control: Control) -> dict[str, Any]:

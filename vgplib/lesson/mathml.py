@@ -123,6 +123,8 @@ def _token(tag: str, attributes: dict[str, str], text: str) -> Tree:
         text, attributes = _variant(text, variant, attributes)
     if tag == "mo" and len(text) > 1 and text.isalpha():
         tag, attributes = "mi", {}  # as <mo> it would be spaced like a plus sign
+    if tag == "mi" and len(text) > 1:
+        attributes |= {"mathvariant": "normal"}  # a name, such as tanh; only letters are slanted
     if text in _LETTERS:
         tag, attributes = "mi", {"mathvariant": "normal"}
     if text == "/":
