@@ -28,7 +28,7 @@ FROM_A_BANK = re.compile(r"\{\{\s*(claim|solution)\(\s*[\"']([\w-]+)[\"']\s*\)\s
 CHECK = re.compile(r"""vgp\.check\(\s*["']([\w-]+)["']\s*,(.+)\)""")
 NUMBERS = "numbers"
 IMPORT = "import vgplib as vgp"
-ROOM = 'style="margin: 1em 0"'  # a notebook has no style sheet, and glues folds to the text below
+ROOM = 'style="margin-block: 1em"'  # a notebook has no style sheet, and glues folds to the text below
 # Folds with no empty line between them stand in a row, as their page lays it out.
 FOLD = re.compile(r"^(?<!>\n)<details", re.MULTILINE)
 KEPT = ("text/plain", "text/markdown")  # what a committed notebook holds of its outputs
