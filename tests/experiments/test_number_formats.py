@@ -7,7 +7,7 @@ import torch
 import vgplib as vgp
 from vgplib.engine.atlas import at
 from vgplib.engine.rounding import by_the_format
-from vgplib.experiments import number_formats
+from vgplib.experiments import look, number_formats
 from vgplib.networks import FeedForward
 from vgplib.networks.data import gaussian
 
@@ -66,3 +66,21 @@ def test_the_signal_in_the_format_is_that_of_a_network_in_the_format():
         number_format="float16", activation="tanh", loss_scale=1.0, depth=5, seed=2
     )
     np.testing.assert_array_equal(found["signal"].values, seen["signal"].values)
+
+
+def test_what_overflows_is_not_told_as_zero():
+    """65536 is more than float16 can hold: from the loss on there is inf, and then NaN."""
+    settings = {
+        "number_format": "float16",
+        "activation": "tanh",
+        "loss_scale": 65536.0,
+        "depth": 40,
+    }
+    view = look(EXPERIMENT, EXPERIMENT.check(settings))
+    reach, _, verdict = view.readouts
+    assert reach.text == "0 of 40: overflow"
+    assert verdict.text.startswith("Overflow")
+    assert "isn't 0" in verdict.note
+    assert view.strip.count == "40 of 40 layers overflow"
+    assert view.strip.values == [np.inf] * 40  # drawn as too loud
+    assert "get a signal" in look(EXPERIMENT, settings | {"loss_scale": 1024.0}).strip.count

@@ -84,9 +84,11 @@ def test_several_choices_are_checked_together(page):
 
 
 def test_a_number_can_be_written_as_people_write_it(page):
+    assert question(page, 3).locator("label").inner_text().endswith("0.001, 1e-3 or 10^-3)")
     for text in [
         *("1.7e-13", "1.7*10^-13", "1.7 × 10⁻¹³", "1.7·10^(-13)", "0.00000000000017"),
         *("1,7e-13", "17/10^14", "1.7x10**-13", "1.7e-11 %", "0,000 000 000 000 170"),
+        *("sqrt(2.89)/10^13", "1.7 * 100**(-13/2)", "√2.89 × 10⁻¹³"),
     ]:
         assert answer(page, 3, "0") == "Not yet: use 0.23 ** 20."
         assert answer(page, 3, text) == "Right: well computed.", text
@@ -108,6 +110,16 @@ def test_a_number_is_judged_by_the_first_answer_that_fits(page):
         ("", "Write a number, such as 0.001, 1e-3 or 10^-3."),
     ]:
         assert answer(page, 3, text) == said, text
+
+
+def test_where_the_right_answer_is_whole_nothing_hints_at_powers_of_ten(show):
+    state = pages.quiz()
+    state["spec"]["questions"][2]["answers"][0] |= {"value": 12, "tolerance": 0}
+    page = show(state)
+    label = question(page, 3).locator("label")
+    assert label.inner_text() == "Your answer"
+    assert answer(page, 3, "many") == "Write a number."
+    assert answer(page, 3, "12") == "Right: well computed."
 
 
 def test_a_word_is_judged(page):
@@ -188,11 +200,13 @@ def test_progress_can_be_exported_imported_and_reset(show, tmp_path):
     assert score(page) == "0 of 4 answered right"
     assert page.get_by_text("Right:").count() == 0
     assert page.locator(".vgp-quiz").get_by_role("radio", checked=True).count() == 0
+    page.locator(".vgp-bench").get_by_role("button", name="Reset").click()
     page.evaluate("localStorage.clear()")
 
     page.locator("input[type=file]").set_input_files(path)
     page.get_by_text("Progress imported.").wait_for()
     assert score(page) == "1 of 4 answered right"
+    assert page.locator(".vgp-guess summary").inner_text() == "✗ Your guess: not quite"
     assert question(page, 1).get_by_role("radio").nth(1).is_checked()
     page.reload()
     assert page.locator(".vgp-guess summary").inner_text() == "✗ Your guess: not quite"

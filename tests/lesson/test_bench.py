@@ -214,6 +214,15 @@ def test_one_output_stays_in_the_file_and_the_other_is_the_widget():
     ]
 
 
+def test_plain_text_is_broken_between_words_under_its_bullet():
+    words = "- a line of words that goes on " + "and on " * 20
+    lines = bundle.wrapped(f"A title\n\n{words}\n12. next").splitlines()
+    assert (lines[:2], lines[-1]) == (["A title", ""], "12. next")
+    assert [line[:4] for line in lines[2:-1]] == ["- a ", "  on", "  an"]
+    assert max(map(len, lines)) <= 76
+    assert " ".join(" ".join(lines[2:-1]).split()) == words.strip()
+
+
 @pytest.mark.parametrize(("name", "controls"), BENCHES)
 def test_an_output_in_a_notebook_is_at_most_150_kb(name, controls):
     still, _ = outputs(vgp.bench(name, controls=controls))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from vgplib.engine.experiment import Experiment, Slider
-from vgplib.experiments.reading import BANDS, FADING, back, back_axis, ratio_readout, verdict
+from vgplib.experiments.reading import FADING, back, back_axis, ratio_readout, verdict
 from vgplib.experiments.view import Axis, Readout, Series, Strip, View
 from vgplib.numbers import count, figures
 
@@ -83,7 +83,7 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "The error signal starts at 1 at the last neuron. Every hop multiplies it by slope × "
-        "weight. No chance in it: it's arithmetic, done by autograd. " + BANDS
+        "weight. No chance in it: it's arithmetic, done by autograd."
     ),
     seeds=1,
 )

@@ -15,7 +15,7 @@ from vgplib.engine.batched import Network, nbytes
 from vgplib.engine.block import Shape
 from vgplib.engine.experiment import Batch, Experiment, Settings, Slider
 from vgplib.experiments.batches import projected
-from vgplib.experiments.reading import back, back_axis, band, heard, relative, thin
+from vgplib.experiments.reading import back, back_axis, band, relative, thin
 from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.measures import theory
 from vgplib.measures.layers import measure
@@ -74,19 +74,12 @@ def view(data: xr.Dataset, *, width: int, depth: int) -> View:
             Readout("Networks that keep it", f"{level} of {len(runs)}", level),
             _verdict(level / len(runs)),
         ),
-        strip=heard(
-            np.median(runs, axis=0),
-            "layers",
-            DEEPEST,
-            label="In the typical network",
-            does=("hear it", "hears it"),
-        ),
     )
 
 
 def _verdict(share: float) -> Readout:
     """What the share of networks whose signal stays within a factor of two means, in words."""
-    note = "keep: within a factor of two"
+    note = "to keep it means to end within a factor of two"
     if share >= 0.7:
         return Readout("Verdict", "Most networks keep it", tone="good", note=note)
     if share >= 0.4:
@@ -112,7 +105,7 @@ EXPERIMENT = Experiment(
     caption=(
         "ReLU with He's weights; the error signal relative to the last layer's. Line: the middle "
         "one of a hundred networks, the typical one; band: all of them. Dashed: what theory "
-        "expects of it. A layer hears it from a twentieth on."
+        "expects of it."
     ),
     seeds=100,
 )

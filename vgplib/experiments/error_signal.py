@@ -18,7 +18,6 @@ from vgplib.engine.block import Shape
 from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
 from vgplib.experiments.batches import projected
 from vgplib.experiments.reading import (
-    BANDS,
     LEVEL,
     SEEDS,
     back,
@@ -158,6 +157,6 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "How large the error signal is at each layer, compared with the last one, in a network "
-        f"before training. {SEEDS} Dashed: what theory expects of very wide layers. {BANDS}"
+        f"before training. {SEEDS} Dashed: what theory expects of very wide layers."
     ),
 )

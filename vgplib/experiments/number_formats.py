@@ -90,8 +90,10 @@ def view(
     runs, exact = data["signal"].values, np.median(data["exact"].values, axis=0)
     reach = int(np.median(((runs > 0) & np.isfinite(runs)).sum(axis=1)))
     dead = int(np.median((runs == 0).sum(axis=1)))
-    if not np.isfinite(runs).all():
-        verdict = Readout("Verdict", "Overflow: not finite", tone="bad")
+    over = int(np.median((~np.isfinite(runs)).sum(axis=1)))
+    if over:
+        note = f"inf or NaN in {number_format}, and that isn't 0"
+        verdict = Readout("Verdict", "Overflow: too large", tone="bad", note=note)
     elif dead:
         verdict = Readout("Verdict", f"Exactly 0 in {count(dead, 'layers')}", tone="bad")
     elif reach and float(np.median(runs[:, 0])) < _smallest_normal(number_format):
@@ -99,7 +101,12 @@ def view(
     else:
         verdict = Readout("Verdict", "Representable", tone="good")
     keep = thin(depth)
-    reaches = np.median((runs > 0) & np.isfinite(runs), axis=0)
+    reaches = np.median(np.where(np.isfinite(runs), runs > 0, np.inf), axis=0)
+    got = f"{reach} of {depth}"
+    words = f"{reach} of {count(depth, 'layers')} get{'s' * (reach == 1)} a signal"
+    if over:
+        got = f"{got}: overflow"
+        words = f"{over} of {count(depth, 'layers')} overflow{'s' * (over == 1)}"
     return View(
         x=back_axis(DEEPEST),
         y=Axis("size of the error signal", (1e-50, 1e10), log=True, floor="0"),
@@ -108,14 +115,14 @@ def view(
             Series("in float64", places[keep].tolist(), exact[keep].tolist(), role="theory"),
         ),
         readouts=(
-            Readout("Layers that get a signal", f"{reach} of {depth}", reach),
+            Readout("Layers that get a signal", got, reach),
             Readout("At layer 1, in float64", figures(float(exact[0])), float(exact[0])),
             verdict,
         ),
         strip=Strip(
-            "Filled: more than an exact 0",
+            "Filled: inf or NaN, too large" if over else "Filled: more than an exact 0",
             reaches.tolist(),
-            f"{reach} of {count(depth, 'layers')} get{'s' * (reach == 1)} a signal",
+            words,
             DEEPEST,
         ),
     )

@@ -15,7 +15,6 @@ from vgplib.numbers import count, figures
 LEVEL = 3.0  # either way
 FADING, VANISHED, GROWING, EXPLODED = 1 / LOUD, 1e-3, LOUD, 1e3
 
-BANDS = "Level: at most three times as loud or as faint; vanished: less than a thousandth."
 SEEDS = "Line: the middle one of five random starts; band: all five."
 SEEDS_OF_MANY = "Lines: the middle one of five random starts; bands: all five."
 
@@ -41,7 +40,7 @@ def verdict(ratio: float) -> Readout:
     if ratio < 1 / LEVEL:
         return said("Fades a little", "plain", "a twentieth to a third arrives")
     if ratio <= LEVEL:
-        return said("Level", "good", "about the same arrives")
+        return said("Level", "good", "within a factor of three")
     if ratio <= GROWING:
         return said("Grows a little", "plain", "3 to 20 times as loud")
     if ratio <= EXPLODED:

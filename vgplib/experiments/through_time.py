@@ -12,7 +12,6 @@ import numpy as np
 
 from vgplib.engine.experiment import Choice, Experiment, Slider
 from vgplib.experiments.reading import (
-    BANDS,
     SEEDS,
     back,
     back_axis,
@@ -83,6 +82,6 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "How large the error signal is at each step's input, compared with the last step's; the "
-        f"loss reads only the last step. {SEEDS} {BANDS}"
+        f"loss reads only the last step. {SEEDS}"
     ),
 )

@@ -137,6 +137,6 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "How large the error signal and the weight gradient of each layer are, in the same "
-        f"backward pass. {SEEDS_OF_MANY} Level: at most three times as loud or as faint."
+        f"backward pass. {SEEDS_OF_MANY}"
     ),
 )

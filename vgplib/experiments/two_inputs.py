@@ -159,8 +159,9 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     caption=(
-        "How different two inputs are in each layer, relative to their size; and the error signal "
-        f"of one of them, relative to the last layer's. {SEEDS_OF_MANY} Dashed: what theory "
-        "expects of the difference in very wide layers. Biases have variance 0.05."
+        "How different two inputs are in each layer, relative to their size: two unrelated ones "
+        "start 1.4 times their size apart. And the error signal of one of them, relative to the "
+        f"last layer's. With small random biases. {SEEDS_OF_MANY} Dashed: what theory expects of "
+        "the difference in very wide layers."
     ),
 )

@@ -6,6 +6,7 @@ import html
 import itertools
 import json
 import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,29 @@ def show(widget: Any, still: str, text: str) -> None:
     from IPython.display import display
     from ipywidgets import DOMWidget
 
-    display({"text/html": still + _QUIET, "text/plain": text}, raw=True)
+    display({"text/html": still + _QUIET, "text/plain": wrapped(text)}, raw=True)
     live = DOMWidget._repr_mimebundle_(widget) or {}
     live.pop("text/plain", None)
     display({**live, "text/html": ""}, raw=True)
+
+
+def wrapped(text: str, width: int = 76) -> str:
+    """Each line of a text broken between words: JupyterLab breaks plain text within them.
+
+    What goes on stands under the first word of its line, after a bullet or a number too.
+    """
+    lines = []
+    for line in text.splitlines():
+        start = re.match(r" *(- |\d+\. )?", line)
+        hang = " " * (start.end() if start else 0)
+        lines += textwrap.wrap(
+            line,
+            width,
+            subsequent_indent=hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
+    return "\n".join(lines)
 
 
 _STATE = re.compile(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from vgplib.drawing import figure_svg
-from vgplib.lesson.bundle import show, unique
+from vgplib.lesson.bundle import show, unique, wrapped
 from vgplib.lesson.text import plain, segments, to_html
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class Picture:
     """A figure as HTML, and its words. Made by :func:`picture`."""
 
     def __init__(self, markup: str, words: str) -> None:
-        self._parts = {"text/plain": words, "text/html": markup}
+        self._parts = {"text/plain": wrapped(words), "text/html": markup}
 
     def __repr__(self) -> str:
         return self._parts["text/plain"]

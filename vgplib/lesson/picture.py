@@ -11,7 +11,8 @@ from vgplib.experiments.view import LOUD
 from vgplib.numbers import figures
 
 _ROLE = {"main": LIGHT["accent"], "second": LIGHT["second"], "theory": LIGHT["muted"]}
-_STYLE = {"main": "-", "second": "-.", "theory": "--"}
+# Theory alone is dashed; colour and marks tell two measured lines apart.
+_STYLE = {"main": "-", "second": "s-", "theory": "--"}
 _LEFT, _WIDTH = 0.11, 0.86  # of the picture: where strip and chart stand
 
 
@@ -77,7 +78,8 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
             axes.fill_between(series["x"], *ends, color=colour, alpha=0.18, linewidth=0)
         style = _STYLE[series["role"]]
         values = [_height(v, y) for v in series["y"]]
-        axes.plot(series["x"], values, style, color=colour, linewidth=2, label=series["name"])
+        look = {"color": colour, "linewidth": 2, "markersize": 4, "label": series["name"]}
+        axes.plot(series["x"], values, style, **look)
         if series["role"] != "theory":
             _point_outside(axes, series, y, colour)
     if foot < low:

@@ -1,8 +1,4 @@
 // @ts-check
-import { say } from "./dom.js";
-
-const WAIT = "Make your guess above, and I'll show you what happened.";
-
 /**
  * Open what is told after a guess when the bench before it shows, and close it when it asks again.
  * The reader can open it at any time.
@@ -10,21 +6,14 @@ const WAIT = "Make your guess above, and I'll show you what happened.";
  * @param {HTMLDetailsElement} fold `details.vgp-after`
  */
 export function upgradeAfter(fold) {
-  const summary = fold.querySelector("summary");
   const benches = [...document.querySelectorAll('[data-vgp="bench"]')];
   const before = benches.filter(
     (bench) => bench.compareDocumentPosition(fold) & Node.DOCUMENT_POSITION_FOLLOWING,
   );
   const bench = before.at(-1);
-  if (!summary || !bench) return;
-  const told = summary.textContent ?? "";
+  if (!bench) return;
   const root = bench.querySelector(".vgp-bench");
-  const follow = () => {
-    const open = !root?.classList.contains("vgp-predicting");
-    fold.open = open;
-    fold.classList.toggle("vgp-waiting", !open);
-    say(summary, open ? told : WAIT);
-  };
+  const follow = () => void (fold.open = !root?.classList.contains("vgp-predicting"));
   follow();
   if (root) new MutationObserver(follow).observe(root, { attributeFilter: ["class"] });
 }

@@ -3,6 +3,7 @@ import { makeControls } from "./controls.js";
 import { h, say } from "./dom.js";
 import { GONE_WORDS, SILENT_WORDS, watchKernel } from "./kernel.js";
 import { makePredict } from "./predict.js";
+import { onProgress } from "./progress.js";
 import { makeReadouts } from "./readouts.js";
 import { brief, describe, frameIndex, fromFragment, snap } from "./settings.js";
 import { makeStage } from "./stage.js";
@@ -249,6 +250,10 @@ export function bench(model, el) {
   for (const [event, ear] of ears) model.on(event, ear);
   const unwatch = live ? watchKernel(model, lost) : () => {};
   if (!live) addEventListener("hashchange", restore);
+  const told = onProgress(() => {
+    // A guess that came with a file, or from another tab.
+    if (root.classList.contains("vgp-predicting") && predict?.restore()) answered(false);
+  });
   chart.fit();
   update();
   if (predict && !predict.restore()) hide();
@@ -260,6 +265,7 @@ export function bench(model, el) {
     for (const [event, ear] of ears) model.off(event, ear);
     removeEventListener("hashchange", restore);
     unwatch();
+    told();
     chart.stop();
     tools.stop();
     clearTimeout(timer);

@@ -37,7 +37,6 @@ export function upgradeClaim(fold) {
   );
   const box = h("div", { class: "vgp vgp-claim vgp-vote" }, claim, group, status, verdict);
   const settled = VOTES.find(([name]) => name === kind);
-  if (settled) box.classList.add(`vgp-${kind}`);
   box.id = fold.id;
   fold.replaceWith(box);
 

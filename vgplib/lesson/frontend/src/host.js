@@ -3,7 +3,7 @@ import { upgradeAfter } from "./after.js";
 import { upgradeClaim } from "./claim.js";
 import { h } from "./dom.js";
 import { explainTerms } from "./glossary.js";
-import { boxTables, calmSearch, keepFocus, markParts } from "./page.js";
+import { boxWide, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
 import { followReading, showProgress } from "./sidebar.js";
 /** @import { Model } from "./types.js" */
@@ -55,7 +55,7 @@ function start() {
   for (const fold of document.querySelectorAll("details.vgp-after"))
     upgradeAfter(/** @type {HTMLDetailsElement} */ (fold));
   markParts();
-  boxTables();
+  boxWide();
   calmSearch();
   keepFocus();
   explainTerms();

@@ -59,8 +59,10 @@ function cut({ x, y }, one) {
     if (!spot.side) pieces[pieces.length - 1].push([spot.x, spot.y]);
   });
   if (!exits.length && spots[0]?.side) {
-    const middle = spots[Math.floor(spots.length / 2)];
-    exits.push({ x: middle.x, side: /** @type {-1 | 1} */ (spots[0].side) });
+    const side = /** @type {-1 | 1} */ (spots[0].side);
+    const ends = [spots[0].x, spots[spots.length - 1].x];
+    pieces.push(ends.map((at) => [at, edge(side)])); // along the edge, with its arrow at the end
+    exits.push({ x: ends[1], side });
   }
   return { spots, pieces, exits };
 }

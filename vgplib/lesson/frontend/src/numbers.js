@@ -39,13 +39,12 @@ export function figures(value, digits = 2) {
   return text.replace("-", "−");
 }
 
-const PLAIN = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/;
-const POWER = /^([+-]?)(?:(\d+\.?\d*|\.\d+)\*)?10\^\(?([+-]?\d+)\)?$/;
+const PLAIN = /^(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?/;
 // A thousand in one country, a one in the next: 1,000.
 const TWO_READINGS = /(?<![\d.,])[1-9]\d{0,2},\d{3}(?!\d)/;
 
 /**
- * The number that a reader typed: 0.001, 0,001, 1e-3, 10^-3, 1/1000, 0.1 %, 1.7 × 10⁻¹³.
+ * The number that a reader typed: 0.001, 0,001, 1e-3, 10^-3, 1/1000, 0.1 %, 1.7 × 10⁻¹³, sqrt(1/3).
  *
  * @param {string} text
  * @param {string} [unit] what the number counts; "%" where 50 % is 50, and not a half
@@ -61,26 +60,63 @@ export function parseNumber(text, unit = "") {
     .replace(/[−–⁻]/g, "-")
     .replace("⁺", "+")
     .replace(/\*\*/g, "^")
+    .replace(/√/g, "sqrt")
     .replace(/[×·⋅x]/g, "*")
     .replace(/(\d)\s(?=\d{3}(?!\d))/g, "$1") // 1 000 000
     .replace(/\s*([^\d\s.,])\s*/g, "$1");
   const percent = written.endsWith("%");
-  const parts = (percent ? written.slice(0, -1) : written).split("/").map(term);
-  if (parts.length > 2 || parts.some(Number.isNaN)) return null;
-  const [above, below = 1] = parts;
-  const value = above / below / (percent && unit !== "%" ? 100 : 1);
+  const value = product(percent ? written.slice(0, -1) : written) / (percent && unit !== "%" ? 100 : 1);
   return Number.isFinite(value) ? value : null;
 }
 
 /**
- * @param {string} text a number without a fraction bar
+ * A product of powers of numbers, roots and brackets, worked out: 2*10^-3, 1/sqrt(3), 6^(1/2).
+ *
+ * @param {string} text
  * @returns {number} NaN where it is none
  */
-function term(text) {
-  const plain = /^[^,.]*,[^,.]*$/.test(text) ? text.replace(",", ".") : text;
-  if (PLAIN.test(plain)) return Number(plain);
-  const parts = POWER.exec(plain);
-  return parts ? Number(`${parts[1]}${parts[2] ?? 1}e${parts[3]}`) : NaN;
+function product(text) {
+  let rest = text;
+  const takes = (/** @type {string} */ word) => {
+    const found = rest.startsWith(word);
+    if (found) rest = rest.slice(word.length);
+    return found;
+  };
+
+  /** @returns {number} */
+  function factors() {
+    let value = power();
+    for (;;) {
+      if (takes("*")) value *= power();
+      else if (takes("/")) value /= power();
+      else return value;
+    }
+  }
+
+  /** @returns {number} */
+  function power() {
+    if (takes("-")) return -power();
+    if (takes("+")) return power();
+    const base = atom();
+    if (!takes("^")) return base;
+    return base ** power();
+  }
+
+  /** @returns {number} */
+  function atom() {
+    if (takes("sqrt")) return Math.sqrt(atom());
+    if (takes("(")) {
+      const value = factors();
+      return takes(")") ? value : NaN;
+    }
+    const written = rest.replace(/^(\d*),(?=\d)/, "$1."); // 0,001
+    const digits = PLAIN.exec(written)?.[0] ?? "";
+    rest = rest.slice(digits.length);
+    return digits ? Number(digits) : NaN;
+  }
+
+  const value = factors();
+  return rest ? NaN : value;
 }
 
 /**
@@ -88,12 +124,13 @@ function term(text) {
  *
  * @param {string} text
  * @param {string} [wanted] such as "a number above 0"
+ * @param {boolean} [whole] whether the right answer is a whole number, which needs no example
  */
-export function numberHelp(text, wanted = "a number") {
+export function numberHelp(text, wanted = "a number", whole = false) {
   const two = TWO_READINGS.exec(text)?.[0];
   return two
     ? `${two} is ${two.replace(",", "")} to some and ${two.replace(",", ".")} to others: write one of these.`
-    : `Write ${wanted}, such as 0.001, 1e-3 or 10^-3.`;
+    : `Write ${wanted}${whole ? "" : ", such as 0.001, 1e-3 or 10^-3"}.`;
 }
 
 /**

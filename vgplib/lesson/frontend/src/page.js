@@ -12,12 +12,13 @@ export function markParts() {
   }
 }
 
-/** Let a table that is wider than the page scroll by itself, by keyboard too. */
-export function boxTables() {
+/**
+ * Let a table or a formula that is wider than the page scroll by itself, by keyboard too; its edge
+ * fades where there is more.
+ */
+export function boxWide() {
   const fits = new ResizeObserver((entries) => {
-    for (const { target } of entries)
-      if (target instanceof HTMLElement)
-        target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
+    for (const { target } of entries) fit(/** @type {HTMLElement} */ (target));
   });
   for (const table of document.querySelectorAll("article table.dataframe")) {
     for (const th of table.querySelectorAll("th:empty")) th.replaceWith(h("td")); // heads nothing
@@ -26,8 +27,18 @@ export function boxTables() {
     const box = h("div", { class: "vgp-wide", role: "group", "aria-label": label });
     table.replaceWith(box);
     box.append(table);
-    fits.observe(box);
   }
+  for (const box of document.querySelectorAll("article :is(.vgp-wide, div.math)")) {
+    fits.observe(box);
+    box.addEventListener("scroll", () => fit(/** @type {HTMLElement} */ (box)), { passive: true });
+  }
+}
+
+/** @param {HTMLElement} box */
+function fit(box) {
+  const over = box.scrollWidth - box.clientWidth;
+  box.tabIndex = over > 0 ? 0 : -1;
+  box.classList.toggle("vgp-cut", over - box.scrollLeft > 1);
 }
 
 /** Opened as a file, a page may not read other pages: search shows titles, and no excerpts. */

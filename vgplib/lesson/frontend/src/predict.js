@@ -49,9 +49,9 @@ export function makePredict(spec, question, answered) {
    * @param {string} guess
    */
   function tell(said, guess) {
-    keepGuess(question.id, guess);
     end(said);
     answered();
+    keepGuess(question.id, guess); // last: who listens finds it answered
     line.querySelector("summary")?.focus(); // what had the focus is gone
   }
 
@@ -63,7 +63,7 @@ export function makePredict(spec, question, answered) {
         "details",
         {},
         h("summary", {}, short),
-        h("p", {}, ...long, " ", ...prose(question.because)),
+        h("p", {}, ...long, long.length ? " " : "", ...prose(question.because)),
       ),
     );
   }
@@ -173,11 +173,8 @@ function typed(spec, question) {
         const kind = log ? "a number above 0" : "a number";
         return { problem: numberHelp(input.value, kind) };
       }
-      const far = howFar(guess, measured, log, unit);
-      return {
-        short: `${far === SPOT_ON ? "✓" : "✗"} Your guess: ${far}`,
-        long: [`You said ${amount(guess, unit)}. ${answer}.`],
-      };
+      const said = `You said ${amount(guess, unit)}. ${answer}`;
+      return { short: told(said, howFar(guess, measured, log, unit)), long: [] };
     },
   };
 }
@@ -191,10 +188,18 @@ const amount = (value, unit) => {
   return `${text.replace("-", "−")} ${text === "1" ? unit.replace(/s$/, "") : unit}`.trim();
 };
 
-const SPOT_ON = "spot on";
+const NEAR = ["Spot on!", "Close!"];
 
 /**
- * How far a guess is from the measurement, in words.
+ * What is said to a guess. One that is far off has no cross: nobody could know.
+ *
+ * @param {string} said the guess and the measurement
+ * @param {string} far as `howFar` has it
+ */
+const told = (said, far) => (NEAR.includes(far) ? `✓ ${far} ${said}.` : `${said}, so ${far}.`);
+
+/**
+ * How far a guess is from the measurement, in words. Close is half to twice, or a fifth off.
  *
  * @param {number} guess
  * @param {number} value
@@ -206,10 +211,11 @@ function howFar(guess, value, log, unit) {
   const way = guess > value ? "too high" : "too low";
   if (!log) {
     const off = Math.abs(guess - value);
-    return off <= 0.05 * Math.abs(value) ? SPOT_ON : `${amount(off, unit)} ${way}`;
+    if (off <= 0.2 * Math.abs(value)) return NEAR[off <= 0.05 * Math.abs(value) ? 0 : 1];
+    return `${amount(off, unit === "%" ? "points" : unit)} ${way}`;
   }
   const powers = Math.abs(Math.log10(guess / value));
-  if (powers < 0.15) return SPOT_ON;
+  if (powers <= Math.log10(2)) return NEAR[powers < 0.15 ? 0 : 1];
   const factor = powers < 3 ? figures(10 ** powers) : `10${superscript(Math.round(powers))}`;
-  return `${factor}× ${way}`;
+  return `${factor} times ${way}`;
 }

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { judge } from "./judge.js";
 import { numberHelp, parseNumber } from "./numbers.js";
 import { link, plain, prose } from "./text.js";
-/** @import { Chosen, OptionAnswer, Question, Segment } from "./types.js" */
+/** @import { Chosen, OptionAnswer, Question, Segment, TypedAnswer } from "./types.js" */
 
 /**
  * One question of a quiz.
@@ -139,6 +139,8 @@ function options(question, id, given) {
  */
 function entry(question, id) {
   const numeric = question.type === "numeric";
+  const right = /** @type {TypedAnswer[]} */ (question.answers).find((answer) => answer.correct);
+  const whole = (right?.range ?? [right?.value]).every(Number.isInteger);
   const input = h("input", {
     type: "text",
     class: "vgp-entry",
@@ -148,7 +150,7 @@ function entry(question, id) {
     spellcheck: "false",
     oninput: () => input.removeAttribute("aria-invalid"),
   });
-  const form = numeric ? " (for example 0.001, 1e-3 or 10^-3)" : "";
+  const form = numeric && !whole ? " (for example 0.001, 1e-3 or 10^-3)" : "";
   return {
     element: h(
       "div",
@@ -163,7 +165,7 @@ function entry(question, id) {
     },
     choose: (choice) => (input.value = String(choice)),
     mark: () => {},
-    problem: () => (numeric ? numberHelp(input.value) : "Write an answer first."),
+    problem: () => (numeric ? numberHelp(input.value, "a number", whole) : "Write an answer first."),
   };
 }
 

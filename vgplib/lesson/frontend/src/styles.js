@@ -10,8 +10,10 @@ import { number } from "./numbers.js";
  *   thick: number, symbol?: "circle" | "square" | "triangle" | "diamond"}} Styled
  */
 
-// Lines differ in dash and mark as well as in colour.
+// Lines differ in dash and mark as well as in colour. Beside theory, which is dashed, the second
+// one is not: then its marks alone tell it apart.
 const DASHES = [undefined, "9 4", "2 3", "9 3 2 3"];
+const BESIDE_THEORY = [undefined, undefined, "2 3", "9 3 2 3"];
 const SYMBOLS = /** @type {const} */ (["circle", "square", "triangle", "diamond"]);
 const EXTRA = ["var(--vgp-good)", "var(--vgp-ink)"];
 
@@ -55,6 +57,8 @@ export function styled(frame, before) {
  */
 export function runs(frame) {
   const used = new Set();
+  const beside = frame.series.some((one) => one.kind === "line" && one.role === "theory");
+  const dashes = beside ? BESIDE_THEORY : DASHES;
   let extra = 0;
   return frame.series
     .filter((one) => one.role !== "theory")
@@ -62,7 +66,7 @@ export function runs(frame) {
       const own = one.role === "main" ? "var(--vgp-accent)" : "var(--vgp-second)";
       const color = used.has(own) ? EXTRA[extra++ % EXTRA.length] : own;
       used.add(own);
-      return { ...read(one), color, dash: DASHES[n % 4], symbol: SYMBOLS[n % 4], thick: 2.5 };
+      return { ...read(one), color, dash: dashes[n % 4], symbol: SYMBOLS[n % 4], thick: 2.5 };
     });
 }
 
