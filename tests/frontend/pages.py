@@ -7,7 +7,9 @@ import itertools
 import json
 from pathlib import Path
 
-DIST = Path(__file__).parents[2] / "vgplib" / "lesson" / "frontend" / "dist"
+LESSON = Path(__file__).parents[2] / "vgplib" / "lesson"
+DIST = LESSON / "frontend" / "dist"
+BOOK_STYLE = (LESSON / "static" / "book.css").as_uri()
 
 FACTOR = {"sigmoid": 0.234, "tanh": 0.8, "relu": 1.02}
 DEPTHS = [10, 20, 30]

@@ -218,7 +218,10 @@ def test_from_the_first_control_to_the_verdict_it_fits_a_laptop_and_the_guess_a_
 
 
 def test_on_a_phone_the_verdict_stays_in_view_while_a_control_is_moved(show):
-    page = show(pages.bench())
+    theme = "<style>.cell .output { overflow: auto }</style>"
+    book = f'{theme}<link rel="stylesheet" href="{pages.BOOK_STYLE}">'
+    cell = f'<div class="cell"><div class="output">{pages.place(pages.bench())}</div></div>'
+    page = show(f'{book}<article class="bd-article">{cell}</article>')
     page.set_viewport_size(PHONE | {"height": 500})
     page.locator(".vgp-bench").evaluate("(e) => e.scrollIntoView()")
     for name in ("Depth", "Weight scale"):

@@ -128,20 +128,21 @@ def test_the_name_of_theory_stands_clear_of_the_lines(show):
 
 
 def test_two_runs_differ_in_more_than_colour_and_have_a_key(show):
-    page = show(pages.single("two", pages.two_frame()))
-    assert page.locator(".vgp-legend li").all_inner_texts() == ["ReLU", "sigmoid"]
+    bare = pages.two_frame()
+    bare["series"].pop()
+    page = show(pages.single("two", pages.two_frame()), pages.single("bare", bare))
+    two = page.locator("#two")
+    assert two.locator(".vgp-legend li").all_inner_texts() == ["ReLU", "sigmoid"]
     main, second, theory = (
-        page.locator(f".vgp-plot .vgp-line.vgp-{role}") for role in ("main", "second", "theory")
+        two.locator(f".vgp-plot .vgp-line.vgp-{role}") for role in ("main", "second", "theory")
     )
     assert main.get_attribute("stroke-width") == "2.5"
     assert main.get_attribute("stroke-dasharray") is None
     assert second.get_attribute("stroke-dasharray") is None  # theory alone is dashed
     assert theory.get_attribute("stroke-dasharray") == "5 4"
-    marks = page.locator(".vgp-marks").evaluate_all("(all) => all.map((e) => e.getAttribute('d'))")
-    assert ["a" in d for d in sorted(marks)] in ([True, False], [False, True])  # circles, squares
-    without = pages.two_frame()
-    without["series"].pop()
-    page = show(pages.single("two", without))
+    marks = two.locator(".vgp-marks").evaluate_all("(all) => all.map((e) => e.getAttribute('d'))")
+    assert sorted("a" in d for d in marks) == [False, True]  # circles, and squares
+    second = page.locator("#bare .vgp-plot .vgp-line.vgp-second")
     assert second.get_attribute("stroke-dasharray") == "9 4"
 
 

@@ -180,7 +180,7 @@ def test_a_number_is_told_kindly_how_far_off_it_is(show):
     guesses = {
         "10^-5": f"You said 1.0 × 10⁻⁵. {measured}, so 10¹³ times too high.",
         "1e-20": f"You said 1.0 × 10⁻²⁰. {measured}, so 51 times too low.",
-        "10.3e-19": f"You said 1.0 × 10⁻¹⁸. {measured}, so 2.0 times too high.",
+        "10.3e-19": f"You said 1.0 × 10⁻¹⁸. {measured}, so 2 times too high.",
         "9e-19": f"✓ Close! You said 9.0 × 10⁻¹⁹. {measured}.",
         "5 * 10^-19": f"✓ Spot on! You said 5.0 × 10⁻¹⁹. {measured}.",
     }

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pages
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-BOOK_STYLE = Path(pages.__file__).parents[2] / "vgplib" / "lesson" / "static" / "book.css"
 CLAIM = (
     '<details class="vgp-claim" id="claim-{id}"><summary>“{said}” <em>Holds, depends, or false? '
     "Decide, then open.</em></summary><p><strong>{verdict}.</strong> Hardly a unit is.</p>"
@@ -39,7 +36,7 @@ def chapter(*parts: str) -> str:
         section.format(*pair) for pair in (("one", 200), ("two", 1500), ("three", 9))
     )
     return (
-        f'<link rel="stylesheet" href="{BOOK_STYLE.as_uri()}">'
+        f'<link rel="stylesheet" href="{pages.BOOK_STYLE}">'
         f'<nav class="bd-links"><ul>{links}</ul></nav><article class="bd-article"><section>'
         "<h1>Title</h1><p>40 min · 5 experiments · 8 questions</p><p>By the end you can</p>"
         f"<ul><li>say it</li></ul>{''.join(parts)}{sections}</section></article>"

@@ -180,11 +180,18 @@ function typed(spec, question) {
 }
 
 /**
+ * Two digits, as one says them: "0.3" and not "0.30".
+ *
+ * @param {number} value
+ */
+const spoken = (value) => figures(value).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+
+/**
  * @param {number} value
  * @param {string} unit
  */
 const amount = (value, unit) => {
-  const text = Number.isInteger(value) && Math.abs(value) < 1e5 ? String(value) : figures(value);
+  const text = Number.isInteger(value) && Math.abs(value) < 1e5 ? String(value) : spoken(value);
   return `${text.replace("-", "−")} ${text === "1" ? unit.replace(/s$/, "") : unit}`.trim();
 };
 
@@ -216,6 +223,6 @@ function howFar(guess, value, log, unit) {
   }
   const powers = Math.abs(Math.log10(guess / value));
   if (powers <= Math.log10(2)) return NEAR[powers < 0.15 ? 0 : 1];
-  const factor = powers < 3 ? figures(10 ** powers) : `10${superscript(Math.round(powers))}`;
+  const factor = powers < 3 ? spoken(10 ** powers) : `10${superscript(Math.round(powers))}`;
   return `${factor} times ${way}`;
 }
