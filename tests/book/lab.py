@@ -63,9 +63,7 @@ def run_all(page: Page) -> None:
     _choose(page, "Edit", "Clear Outputs of All Cells")  # and their counts: those are of the file
     _choose(page, "Run", "Run All Cells")
     last = page.locator(".jp-CodeCell .jp-InputPrompt").last.element_handle()
-    page.wait_for_function(
-        r"(prompt) => /\d/.test(prompt.textContent)", arg=last, timeout=120_000
-    )
+    page.wait_for_function(r"(prompt) => /\d/.test(prompt.textContent)", arg=last, timeout=120_000)
     _idle(page)
 
 
