@@ -27,8 +27,11 @@ EXPRESSION = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 FROM_A_BANK = re.compile(r"\{\{\s*(claim|solution)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}")
 CHECK = re.compile(r"""vgp\.check\(\s*["']([\w-]+)["']\s*,(.+)\)""")
 NUMBERS = "numbers"
+HIDDEN = "remove-input"
 IMPORT = "import vgplib as vgp"
-ROOM = 'style="margin-block: 1em"'  # a notebook has no style sheet, and glues folds to the text below
+ROOM = (
+    'style="margin-block: 1em"'  # a notebook has no style sheet, and glues folds to the text below
+)
 # Folds with no empty line between them stand in a row, as their page lays it out.
 FOLD = re.compile(r"^(?<!>\n)<details", re.MULTILINE)
 KEPT = ("text/plain", "text/markdown")  # what a committed notebook holds of its outputs
@@ -128,8 +131,15 @@ def _made(cell: Any, result: Any) -> Any:
         return new_markdown_cell(FOLD.sub(f"<details {ROOM}", text))
     tags = cell.metadata.get("tags")
     made = new_code_cell(cell.source, metadata={"tags": tags} if tags else {})
+    if tags and HIDDEN in tags and cell.source.count("\n") > 8:
+        _fold(made)
     made.outputs = _text(result.outputs)
     return made
+
+
+def _fold(cell: Any) -> None:
+    """Fold away what nobody needs to read or change, such as the code of a drawing."""
+    cell.metadata["jupyter"] = {"source_hidden": True}
 
 
 def _text(outputs: list[Any]) -> list[Any]:
@@ -167,6 +177,7 @@ def _explain_import(cells: list[Any], how_to_get: str) -> None:
             f"try:\n    {IMPORT}\nexcept ModuleNotFoundError:\n"
             f"    raise ModuleNotFoundError(\n{said}\n    ) from None"
         )
+        _fold(first)
 
 
 def _spaced(lines: list[str]) -> list[str]:

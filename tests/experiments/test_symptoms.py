@@ -145,8 +145,14 @@ def test_the_remedy_of_its_illness_cures_and_the_healthy_need_none(case):
         found = vgp.readouts("try-a-remedy", case=case, remedy=CURES[truth])
         assert found[2].text == "Cures it"
     else:
-        found = vgp.readouts("try-a-remedy", case=case, remedy="clip")
+        found = vgp.readouts("try-a-remedy", case=case, remedy="adam")
         assert found[2].text == "There was nothing to cure"
+
+
+def test_a_remedy_that_a_healthy_network_is_worse_for_is_said_to_do_harm():
+    found = vgp.readouts("try-a-remedy", case="C", remedy="clip")
+    assert found[2].text == "Does harm"
+    assert found[1].value < 0.9
 
 
 def test_a_loss_that_explodes_is_no_success_even_if_nothing_was_right_before():

@@ -104,7 +104,9 @@ def test_a_source_becomes_a_notebook_with_its_numbers_in_place(lesson):
     assert len(code) == 2  # cells for numbers alone are no part of it
     assert "import vgplib as vgp" in code[0].source
     assert "Get it there." in code[0].source
-    assert code[0].metadata == {"tags": ["remove-input"]}
+    # Nobody needs to read how to get vgplib who has it: JupyterLab shows a bar in its place.
+    assert code[0].metadata == {"tags": ["remove-input"], "jupyter": {"source_hidden": True}}
+    assert "jupyter" not in code[1].metadata
     assert "in place of the dots" in code[1].outputs[0].data["text/plain"]
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Test accuracy that the digits allow easily; a difference that is no chance; growth of the loss.
 CURED, MATTERS, RUINED = 0.8, 0.1, 10.0
+HARM = 0.02  # of test accuracy, lost by a network that was fine
 
 
 def run(*, case: str, remedy: str, seed: int) -> xr.Dataset:
@@ -77,7 +78,10 @@ def _verdict(right: list[float], losses: list[float], remedy: str) -> Readout:
     before, after = right
     ruined = np.isfinite(losses[0]) and not losses[1] < RUINED * losses[0]
     if after < before - MATTERS or (ruined and after < CURED):
-        return Readout("Verdict", "Makes it worse", tone="bad")
+        note = "the loss ends more than ten times as high" if ruined else ""
+        return Readout("Verdict", "Makes it worse", tone="bad", note=note)
+    if before > CURED and after < before - HARM:
+        return Readout("Verdict", "Does harm", tone="warn", note="it was fine before")
     if before > CURED:
         return Readout("Verdict", "There was nothing to cure")
     if after > CURED:

@@ -112,7 +112,8 @@ def _exploding(e: Evidence) -> Judged:
     if e.ratio > EXPLODED:
         return True, f"layer 1 hears {figures(e.ratio)} times what the last hidden layer hears"
     if e.ratio > 1:
-        return False, f"the signal grows only {figures(e.ratio)} times, not a thousand"
+        start = figures(float(e.loss[0]))
+        return False, f"the signal grows {figures(e.ratio)} times, but the loss starts at {start}"
     return False, f"the signal doesn't grow: layer 1 hears {figures(e.ratio)} of it"
 
 
@@ -121,7 +122,7 @@ def _dead(e: Evidence) -> Judged:
         return False, "no unit gives 0 for every image"
     if e.flat >= 0.5:
         return True, f"{percent(e.flat)} of a layer give 0 for every image"
-    return False, f"in no layer do more than {percent(e.flat)} give 0 for every image"
+    return False, f"no more than {percent(e.flat)} of a layer give 0 for every image"
 
 
 def _saturation(e: Evidence) -> Judged:
@@ -129,7 +130,7 @@ def _saturation(e: Evidence) -> Judged:
         return False, "its units are not of the kind that saturates"
     if e.flat >= 0.5:
         return True, f"{percent(e.flat)} of a layer start in the flat part"
-    return False, f"in no layer do more than {percent(e.flat)} start in the flat part"
+    return False, f"no more than {percent(e.flat)} of a layer start in the flat part"
 
 
 def _rate_low(e: Evidence) -> Judged:
@@ -273,7 +274,7 @@ def _flat(data: xr.Dataset) -> Chart:
     worst = float(np.median(runs[:, 0].max(axis=1)))
     return (
         Axis("hidden layer", (0.5, DEEPEST + 0.5), whole=True),
-        Axis("share dead (ReLU) or saturated (others)", (0, 1)),
+        Axis("share of units: dead, or in the flat part", (0, 1)),
         (
             band("at the start", layers, runs[:, 0]),
             band("after 150 steps", layers, runs[:, 1], role="second"),

@@ -30,7 +30,7 @@ def publish(executed: Path, sources: Path) -> None:
 def tidy(notebook: Any) -> None:
     """Take out, in place, what needs the kernel that is gone, and what the run says of itself."""
     for cell in notebook.cells:
-        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in ("tags", "jupyter")}
         if "outputs" in cell:
             for output in cell.outputs:
                 output.get("data", {}).pop(WIDGET, None)
