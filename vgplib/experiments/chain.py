@@ -57,7 +57,7 @@ def _strip(signal: np.ndarray) -> Strip:
     """A cell for each neuron; the last one's is where the signal starts, and is no hop."""
     heard = int((signal[:-1] >= FADING).sum())
     return Strip(
-        "Heard: at least 1/20 of the start",
+        "Heard: at least 1/50 of the start",
         signal.tolist(),
         f"heard after {heard} of {count(len(signal) - 1, 'hops')}",
         MOST + 1,

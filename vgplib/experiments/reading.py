@@ -36,15 +36,15 @@ def verdict(ratio: float) -> Readout:
     if ratio < VANISHED:
         return said("Vanished", "bad", "less than a thousandth arrives")
     if ratio < FADING:
-        return said("Fading", "warn", "less than a twentieth arrives")
+        return said("Fading", "warn", "less than a fiftieth arrives")
     if ratio < 1 / LEVEL:
-        return said("Fades a little", "plain", "a twentieth to a third arrives")
+        return said("Fades a little", "plain", "a fiftieth to a third arrives")
     if ratio <= LEVEL:
         return said("Level", "good", "within a factor of three")
     if ratio <= GROWING:
-        return said("Grows a little", "plain", "3 to 20 times as loud")
+        return said("Grows a little", "plain", "3 to 50 times as loud")
     if ratio <= EXPLODED:
-        return said("Growing", "warn", "more than 20 times as loud")
+        return said("Growing", "warn", "more than 50 times as loud")
     return said("Exploded", "bad", "more than 1000 times as loud")
 
 
@@ -107,11 +107,11 @@ def heard(
     profile: np.ndarray,
     things: str,
     slots: int,
-    label: str = "Heard: at least 1/20 of the last",
+    label: str = "Heard: at least 1/50 of the last",
     does: tuple[str, str] = ("still hear it", "still hears it"),
     ends: tuple[str, str] = ("input", "loss"),
 ) -> Strip:
-    """The strip of a signal relative to the last place: who gets at least a twentieth of it.
+    """The strip of a signal relative to the last place: who gets at least a fiftieth of it.
 
     Args:
         profile: One value per place, the first nearest the input; 1 is what the last one gets.

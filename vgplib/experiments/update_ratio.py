@@ -87,7 +87,7 @@ def view(
             _of_the_largest(middle),
             "layers",
             DEEPEST + 1,
-            label="Keeps up: 1/20 of the fastest",
+            label="Keeps up: at least 1/50 of the fastest",
             does=("keep up", "keeps up"),
             ends=("layer 1", "output layer"),
         ),
@@ -126,7 +126,7 @@ def _verdict(per_step: np.ndarray, ratio: float) -> Readout:
         )
     if ratio < FADING:
         return Readout(
-            "Verdict", "The first layers lag", tone="warn", note="less than a twentieth of the last"
+            "Verdict", "The first layers lag", tone="warn", note="less than a fiftieth of the last"
         )
     return Readout("Verdict", "All layers move", tone="good", note="within 20 times of each other")
 

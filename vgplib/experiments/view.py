@@ -104,7 +104,7 @@ class Strip:
     ends: tuple[str, str] = ("input", "loss")
 
 
-LOUD = 20.0
+LOUD = 50.0
 
 
 @dataclass(frozen=True)

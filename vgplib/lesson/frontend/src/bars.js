@@ -9,7 +9,7 @@ const SHARE = 0.76; // of the distance between two positions that their bars fil
 
 /**
  * Bars from the zero line, side by side where there are several series, with their values. What
- * was before, and theory, are dashes across a bar's place.
+ * was before, and theory, are levels across them.
  *
  * @param {Space} space
  * @param {Styled[]} series
@@ -71,19 +71,24 @@ export function bars({ x, y }, series) {
       );
     }),
   );
+  // What was before stands across its own bar; theory, or a setting of another number of series,
+  // across the bars' whole place.
+  const ghosts = series.filter((one) => one.role === "ghost").reverse();
   const levels = series
     .filter((one) => one.role === "ghost" || one.role === "theory")
-    .map((one) =>
-      s("path", {
+    .map((one) => {
+      const k = ghosts.length === solid.length ? ghosts.indexOf(one) : -1;
+      const [start, width] = k < 0 ? [-0.46 * unit, 0.92 * unit] : [k * slot - (SHARE * unit) / 2, slot];
+      const level = (/** @type {number} */ v, /** @type {number} */ n) =>
+        `M${px(x.place(v) + start)} ${px(within(one.y[n]))}h${px(width)}`;
+      return s("path", {
         class: `vgp-level vgp-${one.role}`,
-        d: one.x
-          .map((v, k) => `M${px(x.place(v) - 0.46 * unit)} ${px(within(one.y[k]))}h${px(0.92 * unit)}`)
-          .join(""),
+        d: one.x.map(level).join(""),
         stroke: one.color,
         "stroke-width": 2.5,
         "stroke-dasharray": one.dash,
-      }),
-    );
+      });
+    });
   const zero = s("path", {
     class: "vgp-zero",
     d: `M${px(x.ends[0])} ${px(ground)}H${px(x.ends[1])}`,

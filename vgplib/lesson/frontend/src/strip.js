@@ -5,7 +5,7 @@ import { px, s } from "./svg.js";
 /** @import { Strip } from "./types.js" */
 
 const HEIGHT = 26;
-const LOUD = 20; // from here on a cell is drawn as too loud, as in vgplib/experiments/view.py
+const LOUD = 50; // from here on a cell is drawn as too loud, as in vgplib/experiments/view.py
 const JOURNEY = 500; // milliseconds from the loss to the input
 
 /**
