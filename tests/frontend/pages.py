@@ -118,7 +118,7 @@ def frame(activation: str, depth: int, weight_scale: float) -> dict:
         ],
         "strip": {
             "label": "error signal",
-            "cells": [round(min(v, 40), 2) for v in signal],
+            "cells": [round(min(v, 100), 2) for v in signal],
             "count": f"{heard} of {depth} layers still hear it",
             "slots": 30,
             "ends": ["input", "loss"],
