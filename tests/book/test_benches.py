@@ -73,6 +73,32 @@ def test_every_control_moves_the_chart_by_keyboard_alone(request, browser, book,
     tab.close()
 
 
+def test_what_was_before_stands_on_the_bar_of_its_own_series(browser, book):
+    tab = opened(browser, f"{book.as_uri()}/chapters/01-gradients.html")
+    shown = bench(tab, "backprop-by-hand")  # the answer moves it from tanh to sigmoid
+    now, past = (
+        [
+            value
+            for name in ("signal", "weight_grad")
+            for value in vgp.run("backprop-by-hand", activation=activation)[name].values[0]
+        ]
+        for activation in ("sigmoid", "tanh")
+    )
+    bars = shown.locator(".vgp-bar").evaluate_all(
+        "(all) => all.map((bar) => bar.getBBox()).map((b) => [b.x, b.y, b.width, b.height])"
+    )
+    paths = shown.locator(".vgp-level.vgp-ghost").evaluate_all(
+        "(all) => all.map((path) => path.getAttribute('d'))"
+    )
+    marks = [(float(x), float(y)) for d in paths for x, y in re.findall(r"M([\d.]+) ([\d.]+)h", d)]
+    assert len(marks) == len(bars) == 6
+    unit = bars[2][3] / abs(now[2])  # pixels to one
+    for (left, ground, width, _), before in zip(bars, past, strict=True):
+        (mark,) = [y for x, y in marks if left - 4 < x < left + width / 2]
+        assert mark - ground == pytest.approx(unit * abs(before), abs=1.5)
+    tab.close()
+
+
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_a_linked_setting_is_restored_and_disturbs_no_other_bench(browser, book, page):
     first, second = states(book, page)[:2]

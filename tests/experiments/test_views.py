@@ -68,7 +68,8 @@ def test_a_strip_has_a_cell_for_each_place_and_counts_them(name):
         start = int(name == "chain")  # the signal starts at the last neuron: that is no hop
         assert places == len(strip["cells"]) - start <= strip["slots"] - start
         assert all(0 <= float(v) <= 100 for v in strip["cells"])
-        least = 0.01 if name == "number-formats" else 0.02  # cells are rounded to a hundredth
+        # Cells are rounded to a hundredth.
+        least = {"number-formats": 0.01, "update-ratio": 0.05}.get(name, 0.02)
         heard = sum(v >= least for v in strip["cells"]) - start
         assert abs(heard - counted) <= sum(v == least for v in strip["cells"])
 

@@ -25,7 +25,7 @@ def test_what_the_axis_cannot_show_leaves_it_with_an_arrow_and_its_number(show):
     assert floor > heights[1] > heights[2]
     assert len(heights) == 3
     assert page.locator(".vgp-arrow").count() == 2
-    assert page.locator(".vgp-out").all_text_contents() == ["1.0 × 10⁻¹²", "not finite"]
+    assert page.locator(".vgp-out").all_text_contents() == ["down to 1.0 × 10⁻¹²", "not finite"]
     path = page.locator(".vgp-line").get_attribute("d")
     assert "NaN" not in path
     assert "0 in" in " ".join(page.locator(TEXTS).all_text_contents())
@@ -35,7 +35,7 @@ def test_a_line_that_is_wholly_outside_still_says_where_it_is(show):
     frame = pages.edge_frame()
     frame["series"][0]["y"] = [50, 60, 70, 60, 50, 50]
     page = show(pages.single("edge", frame))
-    assert page.locator(".vgp-out").all_text_contents() == ["70"]
+    assert page.locator(".vgp-out").all_text_contents() == ["up to 70"]
     assert page.locator(".vgp-arrow").count() == 1
 
 

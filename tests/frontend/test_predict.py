@@ -54,7 +54,7 @@ def test_a_right_guess_shrinks_to_a_line_that_unfolds(page):
     page.get_by_role("radio", name="it squares").check()
     assert_hidden(page)
     page.get_by_role("button", name="Check my guess").click()
-    assert line(page) == "✓ Your guess: right"
+    assert line(page) == "✓ Your prediction: right"
     assert_shown(page)
     assert reason(page).startswith("You said: it squares. Each layer multiplies")
 
@@ -88,7 +88,7 @@ def test_a_guess_outlives_a_reload_and_reset_asks_again(page):
     page.get_by_role("radio", name="it halves").check()
     page.get_by_role("button", name="Check my guess").click()
     page.reload()
-    assert line(page) == "✗ Your guess: not quite"
+    assert line(page) == "✗ Your prediction: not quite"
     assert_shown(page)
     page.get_by_role("button", name="Reset").click()
     assert_hidden(page)
@@ -125,7 +125,7 @@ def test_storage_that_is_damaged_full_or_forbidden_breaks_nothing(show, what, be
     assert_hidden(page)
     page.get_by_role("radio", name="it squares").check()
     page.get_by_role("button", name="Check my guess").click()
-    assert line(page) == "✓ Your guess: right"
+    assert line(page) == "✓ Your prediction: right"
     assert_shown(page)
 
 

@@ -206,10 +206,10 @@ def test_progress_can_be_exported_imported_and_reset(show, tmp_path):
     page.locator("input[type=file]").set_input_files(path)
     page.get_by_text("Progress imported.").wait_for()
     assert score(page) == "1 of 4 answered right"
-    assert page.locator(".vgp-guess summary").inner_text() == "✗ Your guess: not quite"
+    assert page.locator(".vgp-guess summary").inner_text() == "✗ Your prediction: not quite"
     assert question(page, 1).get_by_role("radio").nth(1).is_checked()
     page.reload()
-    assert page.locator(".vgp-guess summary").inner_text() == "✗ Your guess: not quite"
+    assert page.locator(".vgp-guess summary").inner_text() == "✗ Your prediction: not quite"
 
 
 def test_a_file_without_progress_changes_nothing(page, tmp_path):

@@ -64,7 +64,7 @@ def test_a_claim_is_voted_on_by_keyboard_before_its_verdict_is_told(show):
     colour = "(e) => getComputedStyle(e).color"
     neutral = told.locator("strong").evaluate(colour)
     group.get_by_role("radio", name="False").click()
-    assert said.inner_text() == "You said False, and so do the measurements."
+    assert said.inner_text() == "You said False, and so do we."
     vote(page, 1).get_by_role("radio", name="Depends").click()
     assert page.locator(".vgp-settled strong").nth(1).evaluate(colour) == neutral
     assert page.get_by_text("Decide, then open").count() == 0

@@ -110,8 +110,9 @@ def heard(
     label: str = "Heard: at least 1/50 of the last",
     does: tuple[str, str] = ("still hear it", "still hears it"),
     ends: tuple[str, str] = ("input", "loss"),
+    least: float = FADING,
 ) -> Strip:
-    """The strip of a signal relative to the last place: who gets at least a fiftieth of it.
+    """The strip of a signal relative to the last place: who gets enough of it.
 
     Args:
         profile: One value per place, the first nearest the input; 1 is what the last one gets.
@@ -120,8 +121,9 @@ def heard(
         label: What counts.
         does: What those who get it do, of many and of one.
         ends: What stands before the first place, and where the signal comes from.
+        least: What is enough.
     """
-    reached = int((profile >= FADING).sum())
+    reached = int((profile >= least).sum())
     verb = does[1] if reached == 1 else does[0]
     words = f"{reached} of {count(len(profile), things)} {verb}"
     if loud := int((profile > LOUD).sum()):

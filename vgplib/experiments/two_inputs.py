@@ -104,8 +104,8 @@ def view(data: xr.Dataset, *, activation: str, weight_scale: float, distance: st
         x=Axis("layer, from the input to the loss", (0.5, DEPTH + 0.5), whole=True),
         y=Axis("difference, and error signal, compared", (1e-8, 1e3), log=True),
         series=(
-            band("difference, going forward", places, runs[:, 1:]),
-            band("error signal, going back", places, signal, role="second"),
+            band("difference, going forward", places, runs[:, 1:], role="second"),
+            band("error signal, going back", places, signal),
             Series(
                 "theory",
                 places.tolist(),

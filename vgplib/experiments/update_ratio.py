@@ -14,7 +14,6 @@ import torch
 from vgplib.engine.experiment import Choice, Experiment, Settings, Slider
 from vgplib.experiments import steps as training
 from vgplib.experiments.reading import (
-    FADING,
     SEEDS,
     VANISHED,
     back,
@@ -40,6 +39,7 @@ NETWORKS = {
 # Change per step, relative to the weights: below CREEP a percent takes a hundred steps or more;
 # above LEAP a few steps replace the weights. Conventions, between healthy and sick examples.
 CREEP, LEAP = 1e-4, 1e-1
+LAGS = 1 / 20  # of what the fastest, or the last hidden, layer moves
 
 
 def run(
@@ -87,9 +87,10 @@ def view(
             _of_the_largest(middle),
             "layers",
             DEEPEST + 1,
-            label="Keeps up: at least 1/50 of the fastest",
+            label="Keeps up: at least 1/20 of the fastest",
             does=("keep up", "keeps up"),
             ends=("layer 1", "output layer"),
+            least=LAGS,
         ),
     )
 
@@ -124,9 +125,12 @@ def _verdict(per_step: np.ndarray, ratio: float) -> Readout:
             tone="bad",
             note="a percent takes 100 steps or more",
         )
-    if ratio < FADING:
+    if ratio < LAGS:
         return Readout(
-            "Verdict", "The first layers lag", tone="warn", note="less than a fiftieth of the last"
+            "Verdict",
+            "The first layers lag",
+            tone="warn",
+            note="less than a twentieth of the last",
         )
     return Readout("Verdict", "All layers move", tone="good", note="within 20 times of each other")
 

@@ -130,6 +130,8 @@ def _saturation(e: Evidence) -> Judged:
         return False, "its units are not of the kind that saturates"
     if e.flat >= 0.5:
         return True, f"{percent(e.flat)} of a layer start in the flat part"
+    if not e.flat:
+        return False, "before the first step, no unit is in the flat part"
     return False, f"no more than {percent(e.flat)} of a layer start in the flat part"
 
 

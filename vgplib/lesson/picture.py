@@ -108,7 +108,7 @@ def _point_outside(axes: Any, series: dict[str, Any], y: dict[str, Any], colour:
         nearest = min(out, key=series["x"].__getitem__)
         far = (min if side < 0 else max)(values[k] for k in out)
         axes.annotate(
-            f"{'↓' if side < 0 else '↑'} {figures(far)}",
+            f"{'↓ down' if side < 0 else '↑ up'} to {figures(far)}",
             (series["x"][nearest], y["domain"][side > 0]),
             xytext=(-8, -11 * side - 4),
             textcoords="offset points",

@@ -73,7 +73,7 @@ export function bars({ x, y }, series) {
   );
   // What was before stands across its own bar; theory, or a setting of another number of series,
   // across the bars' whole place.
-  const ghosts = series.filter((one) => one.role === "ghost").reverse();
+  const ghosts = series.filter((one) => one.role === "ghost");
   const levels = series
     .filter((one) => one.role === "ghost" || one.role === "theory")
     .map((one) => {

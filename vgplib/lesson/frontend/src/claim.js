@@ -79,5 +79,5 @@ export function upgradeClaim(fold) {
  */
 const told = ([vote, said], [verdict, word]) =>
   vote === verdict
-    ? `You said ${said}, and so do the measurements.`
+    ? `You said ${said}, and so do we.`
     : `You said ${said}. We'd say ${word}, and here's why:`;

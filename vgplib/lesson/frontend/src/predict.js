@@ -129,8 +129,8 @@ function chosen(spec, question) {
       if (k < 0) return { problem: "Choose one, or press “Show me”." };
       const said = ["You said: ", ...prose(question.options[k]), ". "];
       return k === question.answer
-        ? { short: "✓ Your guess: right", long: said }
-        : { short: "✗ Your guess: not quite", long: [...said, ...answer()] };
+        ? { short: "✓ Your prediction: right", long: said }
+        : { short: "✗ Your prediction: not quite", long: [...said, ...answer()] };
     },
   };
 }
