@@ -8,6 +8,12 @@ from parts import outputs
 import vgplib as vgp
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_open():
+    """What other tests of this process left open is none of these tests' business."""
+    plt.close("all")
+
+
 @pytest.fixture
 def line():
     figure = Figure()
