@@ -16,7 +16,7 @@ from typing import Any
 
 import jupytext
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tools.environment import Failure
@@ -51,17 +51,13 @@ def make(path: Path, how_to_get: str) -> Any:
     source = jupytext.read(path, fmt="md:myst")
     checks = dict(CHECK.findall("\n".join(c.source for c in source.cells)))
     plan = [step for cell in _title_first(source.cells) for step in _steps(cell, checks)]
-    ran = new_notebook(cells=[new_code_cell(code) for _, code in plan if code], metadata=META)
-    client = NotebookClient(
-        ran,
-        timeout=600,
-        coalesce_streams=True,  # how a cell's prints arrive is chance: one text, always
-        resources={"metadata": {"path": path.parent}},
-        extra_arguments=["--IPKernelApp.log_level=40"],
-    )
+    codes = [code for _, code in plan if code]
     try:
-        client.execute()
-    except CellExecutionError as problem:
+        try:
+            ran = _run(codes, path.parent)
+        except CellTimeoutError:  # now and then, on a busy machine, a kernel's answer gets lost
+            ran = _run(codes, path.parent)
+    except (CellExecutionError, CellTimeoutError) as problem:
         raise Failure(f"{path.name}: {problem}") from None
     results = iter(ran.cells)
     cells = []
@@ -72,6 +68,19 @@ def make(path: Path, how_to_get: str) -> Any:
     _number(cells)
     _explain_import(cells, how_to_get)
     return new_notebook(cells=cells, metadata=META)
+
+
+def _run(codes: list[str], folder: Path) -> Any:
+    """Run some cells in a kernel of their own."""
+    ran = new_notebook(cells=[new_code_cell(code) for code in codes], metadata=META)
+    NotebookClient(
+        ran,
+        timeout=120,
+        coalesce_streams=True,  # how a cell's prints arrive is chance: one text, always
+        resources={"metadata": {"path": folder}},
+        extra_arguments=["--IPKernelApp.log_level=40"],
+    ).execute()
+    return ran
 
 
 def _title_first(cells: list[Any]) -> list[Any]:
