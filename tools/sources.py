@@ -29,9 +29,8 @@ CHECK = re.compile(r"""vgp\.check\(\s*["']([\w-]+)["']\s*,(.+)\)""")
 NUMBERS = "numbers"
 HIDDEN = "remove-input"
 IMPORT = "import vgplib as vgp"
-ROOM = (
-    'style="margin-block: 1em"'  # a notebook has no style sheet, and glues folds to the text below
-)
+# A notebook has no style sheet, and would glue folds to the text below.
+ROOM = 'style="margin-block: 1em"'
 # Folds with no empty line between them stand in a row, as their page lays it out.
 FOLD = re.compile(r"^(?<!>\n)<details", re.MULTILINE)
 KEPT = ("text/plain", "text/markdown")  # what a committed notebook holds of its outputs
@@ -51,12 +50,8 @@ def make(path: Path, how_to_get: str) -> Any:
     source = jupytext.read(path, fmt="md:myst")
     checks = dict(CHECK.findall("\n".join(c.source for c in source.cells)))
     plan = [step for cell in _title_first(source.cells) for step in _steps(cell, checks)]
-    codes = [code for _, code in plan if code]
     try:
-        try:
-            ran = _run(codes, path.parent)
-        except CellTimeoutError:  # now and then, on a busy machine, a kernel's answer gets lost
-            ran = _run(codes, path.parent)
+        ran = _run([code for _, code in plan if code], path.parent)
     except (CellExecutionError, CellTimeoutError) as problem:
         raise Failure(f"{path.name}: {problem}") from None
     results = iter(ran.cells)
@@ -70,16 +65,22 @@ def make(path: Path, how_to_get: str) -> Any:
     return new_notebook(cells=cells, metadata=META)
 
 
-def _run(codes: list[str], folder: Path) -> Any:
-    """Run some cells in a kernel of their own."""
+def _run(codes: list[str], folder: Path, again: bool = True) -> Any:
+    """Run some cells in a kernel of their own; ``again``: once more, if it falls silent."""
     ran = new_notebook(cells=[new_code_cell(code) for code in codes], metadata=META)
-    NotebookClient(
+    client = NotebookClient(
         ran,
         timeout=120,
         coalesce_streams=True,  # how a cell's prints arrive is chance: one text, always
         resources={"metadata": {"path": folder}},
         extra_arguments=["--IPKernelApp.log_level=40"],
-    ).execute()
+    )
+    try:
+        client.execute()
+    except CellTimeoutError:  # now and then, on a busy machine, a kernel's answer gets lost
+        if not again:
+            raise
+        return _run(codes, folder, again=False)
     return ran
 
 
@@ -180,18 +181,15 @@ def _explain_import(cells: list[Any], how_to_get: str) -> None:
     """Let the first import of vgplib say how to get it where it is missing."""
     first = next((c for c in cells if c.cell_type == "code" and c.source == IMPORT), None)
     if first is not None:
-        lines = textwrap.wrap(how_to_get, 64, break_long_words=False, break_on_hyphens=False)
-        said = "\n".join(f"        {json.dumps(line)}" for line in _spaced(lines))
+        lines = textwrap.wrap(  # which keep their spaces, as they are put together again
+            how_to_get, 64, drop_whitespace=False, break_long_words=False, break_on_hyphens=False
+        )
+        said = "\n".join(f"        {json.dumps(line)}" for line in lines)
         first.source = (
             f"try:\n    {IMPORT}\nexcept ModuleNotFoundError:\n"
             f"    raise ModuleNotFoundError(\n{said}\n    ) from None"
         )
         _fold(first)
-
-
-def _spaced(lines: list[str]) -> list[str]:
-    """The lines of a paragraph, each but the last with the space that was broken at."""
-    return [*(f"{line} " for line in lines[:-1]), lines[-1]]
 
 
 def drift(made: Any, committed: Any) -> list[str]:

@@ -126,12 +126,8 @@ def _verdict(per_step: np.ndarray, ratio: float) -> Readout:
             note="a percent takes 100 steps or more",
         )
     if ratio < LAGS:
-        return Readout(
-            "Verdict",
-            "The first layers lag",
-            tone="warn",
-            note="less than a twentieth of the last",
-        )
+        note = "less than a twentieth of the last"
+        return Readout("Verdict", "The first layers lag", tone="warn", note=note)
     return Readout("Verdict", "All layers move", tone="good", note="within 20 times of each other")
 
 

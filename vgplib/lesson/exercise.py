@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 from vgplib.lesson import banks, schema
+from vgplib.lesson.bundle import wrapped
 from vgplib.lesson.text import plain
 
 _EXACT = 1e-3  # relative: what a learner rounds to three digits is right
@@ -19,7 +19,7 @@ class Checked:
         self._words = words
 
     def __repr__(self) -> str:
-        return "\n".join(textwrap.wrap(self._words, 88))
+        return wrapped(self._words, 88)
 
 
 def check(exercise: str, answer: Any) -> Checked:

@@ -78,7 +78,8 @@ export function bars({ x, y }, series) {
     .filter((one) => one.role === "ghost" || one.role === "theory")
     .map((one) => {
       const k = ghosts.length === solid.length ? ghosts.indexOf(one) : -1;
-      const [start, width] = k < 0 ? [-0.46 * unit, 0.92 * unit] : [k * slot - (SHARE * unit) / 2, slot];
+      const [start, width] =
+        k < 0 ? [-0.46 * unit, 0.92 * unit] : [k * slot - (SHARE * unit) / 2, slot];
       const level = (/** @type {number} */ v, /** @type {number} */ n) =>
         `M${px(x.place(v) + start)} ${px(within(one.y[n]))}h${px(width)}`;
       return s("path", {

@@ -158,7 +158,8 @@ function arrows({ x, y }, drawn, taken) {
       if (one.role === "theory") return [arrow];
       const out = spots.filter((spot) => spot.side === side).map((spot) => spot.value);
       const far = out.every(Number.isFinite) ? (side < 0 ? Math.min(...out) : Math.max(...out)) : NaN;
-      const words = Number.isFinite(far) ? `${side < 0 ? "down" : "up"} to ${figures(far)}` : figures(far);
+      const way = side < 0 ? "down to " : "up to ";
+      const words = Number.isFinite(far) ? way + figures(far) : figures(far);
       const row = used[/** @type {-1 | 1} */ (side)]++;
       const long = 7.5 * words.length;
       const before = exit.x - x.ends[0] > long + 24;
