@@ -42,7 +42,8 @@ def jupyterlab(home: Path) -> Iterator[str]:
 def _address(process: subprocess.Popen, runtime: Path, log: Path) -> str:
     for _ in range(600):
         for file in runtime.glob("jpserver-*.json"):
-            return json.loads(file.read_text())["url"].rstrip("/")
+            with contextlib.suppress(json.JSONDecodeError):  # it is there before it is written
+                return json.loads(file.read_text())["url"].rstrip("/")
         if process.poll() is not None:
             break
         time.sleep(0.1)
