@@ -65,23 +65,17 @@ def make(path: Path, how_to_get: str) -> Any:
     return new_notebook(cells=cells, metadata=META)
 
 
-def _run(codes: list[str], folder: Path, again: bool = True) -> Any:
-    """Run some cells in a kernel of their own; ``again``: once more, if it falls silent."""
+def _run(codes: list[str], folder: Path) -> Any:
+    """Run some cells in a kernel of their own."""
     ran = new_notebook(cells=[new_code_cell(code) for code in codes], metadata=META)
     client = NotebookClient(
         ran,
-        timeout=120,
+        timeout=600,
         coalesce_streams=True,  # how a cell's prints arrive is chance: one text, always
         resources={"metadata": {"path": folder}},
         extra_arguments=["--IPKernelApp.log_level=40"],
     )
-    try:
-        client.execute()
-    except CellTimeoutError:  # now and then, on a busy machine, a kernel's answer gets lost
-        if not again:
-            raise
-        return _run(codes, folder, again=False)
-    return ran
+    return client.execute()
 
 
 def _title_first(cells: list[Any]) -> list[Any]:
@@ -142,13 +136,14 @@ def _made(cell: Any, result: Any) -> Any:
     tags = cell.metadata.get("tags")
     made = new_code_cell(cell.source, metadata={"tags": tags} if tags else {})
     if tags and HIDDEN in tags and cell.source.count("\n") > 8:
-        _fold(made)
+        _fold(made, "Draws the picture below")
     made.outputs = _text(result.outputs)
     return made
 
 
-def _fold(cell: Any) -> None:
-    """Fold away what nobody needs to read or change, such as the code of a drawing."""
+def _fold(cell: Any, does: str) -> None:
+    """Fold away what nobody needs to read or change; its first line, which stays, says why."""
+    cell.source = f"# {does}\n{cell.source}"
     cell.metadata["jupyter"] = {"source_hidden": True}
 
 
@@ -189,7 +184,7 @@ def _explain_import(cells: list[Any], how_to_get: str) -> None:
             f"try:\n    {IMPORT}\nexcept ModuleNotFoundError:\n"
             f"    raise ModuleNotFoundError(\n{said}\n    ) from None"
         )
-        _fold(first)
+        _fold(first, "Brings vgplib, the course's package")
 
 
 def drift(made: Any, committed: Any) -> list[str]:

@@ -117,7 +117,11 @@ def test_the_title_comes_before_the_import_and_its_words_fit_a_narrow_window(les
     (tmp_path / "lesson.md").write_text(HEAD + cell + text, encoding="utf-8")
     way = "This notebook needs vgplib, the course's package: `make lab` in its folder sets it up."
     made = sources.make(tmp_path / "lesson.md", way)
-    assert [c.source.partition("\n")[0] for c in made.cells] == ["# A lesson", "try:", "## One"]
+    assert [c.source.partition("\n")[0] for c in made.cells] == [
+        "# A lesson",
+        "# Brings vgplib, the course's package",
+        "## One",
+    ]
     assert max(len(line) for line in made.cells[1].source.splitlines()) <= 79
     scope = {"__builtins__": {**vars(builtins), "__import__": _nothing_is_there}}
     with pytest.raises(ModuleNotFoundError, match=re.escape(way)):

@@ -8,6 +8,10 @@ from vgplib.lesson import banks, schema
 from vgplib.lesson.bundle import wrapped
 from vgplib.lesson.text import plain
 
+_WAITING = (
+    "Put your answer in place of the dots, then run this cell again. (A web page can't run it: "
+    "the download button brings you the notebook. Or work it out here, and open the solution.)"
+)
 _EXACT = 1e-3  # relative: what a learner rounds to three digits is right
 
 
@@ -34,7 +38,7 @@ def check(exercise: str, answer: Any) -> Checked:
     """
     wanted = banks.find("exercises", exercise)
     if answer is ...:
-        return Checked(False, "Put your answer in place of the dots, then run this cell again.")
+        return Checked(False, _WAITING)
     try:
         number = float(answer.item() if hasattr(answer, "item") else answer)
     except (TypeError, ValueError, RuntimeError):

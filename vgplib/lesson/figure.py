@@ -72,23 +72,34 @@ class Beside:
     def _live(self) -> Any:
         """The widget: an error in ``draw`` is told where its picture would be."""
         import ipywidgets
-        from IPython.display import HTML, display
+        from IPython.display import HTML, clear_output, display
 
         hint = ipywidgets.HTML()
         salt = unique("beside")
+        # The first picture comes with the widget. Drawn into it while the cell runs, as
+        # `interactive_output` does, it makes nbclient, which builds the book, answer the kernel;
+        # and if the cell's own reply comes at that moment, nbclient never looks at it
+        # (github.com/jupyter/nbclient/issues/312).
+        first = {"text/html": _drawn(self._first), "text/plain": ""}
+        drawing = ipywidgets.Output(
+            outputs=({"output_type": "display_data", "data": first, "metadata": {}},)
+        )
+        controls = self._bench.controls
 
-        def redraw(**settings: Any) -> None:
+        def redraw(change: Any) -> None:
+            del change
             hint.value = _DRAWING
-            try:
-                same = settings == self._start
-                svg = self._first if same else self._svg(salt, **settings)
-                display(HTML(f'<figure class="vgp vgp-drawn">{svg}</figure>'))
-            except Exception as problem:
-                _tell(problem)
-            finally:
-                hint.value = ""
+            with drawing:
+                clear_output(wait=True)
+                try:
+                    settings = {name: control.value for name, control in controls.items()}
+                    display(HTML(_drawn(self._svg(salt, **settings))))
+                except Exception as problem:
+                    _tell(problem)
+            hint.value = ""
 
-        drawing = ipywidgets.interactive_output(redraw, self._bench.controls)
+        for control in controls.values():
+            control.observe(redraw, "value")
         box = ipywidgets.VBox([self._bench, hint, drawing])
         box.add_class("vgp-beside")
         return box
@@ -104,6 +115,10 @@ class Beside:
             f"and change the code. This is what it draws at first.</p>{self._first}"
             f"<figcaption>{to_html(segments(self._says))}</figcaption></figure>"
         )
+
+
+def _drawn(svg: str) -> str:
+    return f'<figure class="vgp vgp-drawn">{svg}</figure>'
 
 
 def _tell(problem: Exception) -> None:

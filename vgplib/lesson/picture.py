@@ -79,6 +79,7 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
         style = _STYLE[series["role"]]
         values = [_height(v, y) for v in series["y"]]
         look = {"color": colour, "linewidth": 2, "markersize": 4, "label": series["name"]}
+        look["zorder"] = 3 if series["role"] == "theory" else 2  # dashes show on a line, not under
         axes.plot(series["x"], values, style, **look)
         if series["role"] != "theory":
             _point_outside(axes, series, y, colour)
