@@ -50,6 +50,8 @@ export function bars({ x, y }, series) {
       }),
     ),
   );
+  const over = (/** @type {Styled} */ one, /** @type {number} */ k) =>
+    within(one.y[k]) + (one.y[k] >= 0 ? -6 : 15);
   const labels = solid.flatMap((one, n) =>
     one.y.flatMap((v, k) => {
       const out = y.side(v);
@@ -58,7 +60,9 @@ export function bars({ x, y }, series) {
       // Beyond the edge there is no room: there the number stands inside, after an arrow; and
       // where numbers are wider than bars, each series has a row of its own.
       const row = apart ? 0 : 17 * n;
-      const at = within(v) + (out ? (up ? 16 + row : -7 - row) : up ? -6 : 15);
+      const beside = !apart && n > 0 && Math.abs(over(one, k) - over(solid[n - 1], k)) < 12;
+      const inside = within(v) + (up ? 16 + row : -7 - row);
+      const at = out ? inside : over(one, k) + (beside ? (up ? -14 : 14) : 0);
       return s(
         "text",
         {
