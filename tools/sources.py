@@ -71,6 +71,7 @@ def _run(codes: list[str], folder: Path) -> Any:
     client = NotebookClient(
         ran,
         timeout=600,
+        iopub_timeout=60,  # what arrives later is left out, silently
         coalesce_streams=True,  # how a cell's prints arrive is chance: one text, always
         resources={"metadata": {"path": folder}},
         extra_arguments=["--IPKernelApp.log_level=40"],

@@ -28,7 +28,7 @@ export function bars({ x, y }, series) {
   const values = solid.flatMap((one) => one.y);
   const longest = (/** @type {(v: number) => string} */ text) =>
     Math.max(...values.map((v) => text(v).length));
-  const apart = 8 * longest((v) => arrow(v) + fine(v)) < (solid.length > 1 ? slot : unit);
+  const apart = 9 * longest((v) => arrow(v) + fine(v)) < (solid.length > 1 ? slot : unit);
   const label = apart ? fine : figures;
   const fits = 6.4 * longest(label) < slot / SHARE;
   const left = (/** @type {Styled} */ one, /** @type {number} */ k) =>
