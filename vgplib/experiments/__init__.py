@@ -12,6 +12,8 @@ import numpy as np
 from vgplib.engine import experiment as _engine
 from vgplib.engine.experiment import EXPERIMENTS, Experiment, Settings, experiment
 from vgplib.experiments import (
+    activation_gallery,
+    activation_race,
     backprop_by_hand,
     chain,
     dead_units,
@@ -21,6 +23,7 @@ from vgplib.experiments import (
     freeze_test,
     number_formats,
     plateau,
+    remedies,
     through_time,
     try_a_remedy,
     two_gradients,
@@ -51,8 +54,13 @@ for _module in (
     dead_units,
     what_ails_it,
     try_a_remedy,
+    activation_gallery,
+    activation_race,
+    remedies,
 ):
     _engine.register(_module.EXPERIMENT)
+for _module in (activation_race, remedies):
+    _engine.register(_module.SEARCH)
 
 
 def run(name: str, **settings: Any) -> xr.Dataset:

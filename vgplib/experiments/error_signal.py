@@ -16,7 +16,9 @@ import numpy as np
 from vgplib.engine.batched import Network, nbytes
 from vgplib.engine.block import Shape
 from vgplib.engine.experiment import Batch, Choice, Experiment, Settings, Slider
+from vgplib.experiments.activation_gallery import LABELS
 from vgplib.experiments.batches import projected
+from vgplib.experiments.fitted import FITTED, drawn_as
 from vgplib.experiments.reading import (
     LEVEL,
     SEEDS,
@@ -47,7 +49,8 @@ def run(
     *, activation: str, initialiser: str, weight_scale: float, depth: int, seed: int
 ) -> xr.Dataset:
     """One network, one backward pass; beside it the profile that mean-field theory expects."""
-    net = FeedForward(WIDTH, WIDTH, depth, activation, initialiser, gain=weight_scale, seed=seed)
+    name, gain = drawn_as(activation, initialiser, weight_scale)
+    net = FeedForward(WIDTH, WIDTH, depth, activation, name, gain, seed=seed)
     x = gaussian(BATCH, WIDTH, seed=1000 + seed)
     v = gaussian(1, WIDTH, seed=2000 + seed)
     data = measure(net, lambda model: (model(x) * v).sum(dim=1).mean())[["signal"]]
@@ -59,7 +62,7 @@ def run(
 def run_many(settings: list[Settings], seeds: list[int]) -> xr.Dataset:
     """Many runs of one activation and depth; numbers are those of :func:`run`."""
     networks = [
-        Network(seed, s["initialiser"], s["weight_scale"])
+        Network(seed, *drawn_as(s["activation"], s["initialiser"], s["weight_scale"]))
         for s, seed in zip(settings, seeds, strict=True)
     ]
     data = projected(
@@ -77,12 +80,13 @@ def _shape(settings: Settings) -> Shape:
 
 def expected(activation: str, initialiser: str, weight_scale: float, depth: int) -> np.ndarray:
     """The signal per layer relative to the last one in mean-field theory; NaN where it has none."""
-    if initialiser not in VARIANCES:
+    name, gain = drawn_as(activation, initialiser, weight_scale)
+    if name not in VARIANCES:
         return np.full(depth, np.nan)
-    weight, bias = VARIANCES[initialiser]
+    weight, bias = VARIANCES[name]
     return np.asarray(
         theory.signal_profile(
-            activation, depth, weight_variance=weight * weight_scale**2, bias_variance=bias
+            activation, depth, weight_variance=weight * gain**2, bias_variance=bias
         )
     )
 
@@ -125,7 +129,7 @@ EXPERIMENT = Experiment(
         Choice(
             "activation",
             "Activation",
-            {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "ReLU", "gelu": "GELU"},
+            LABELS,
         ),
         Choice(
             "initialiser",
@@ -135,6 +139,7 @@ EXPERIMENT = Experiment(
                 "he": "He",
                 "orthogonal": "orthogonal",
                 "pytorch": "PyTorch default",
+                FITTED: "fitted to the activation",
             },
         ),
         Slider(

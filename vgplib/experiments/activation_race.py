@@ -1,0 +1,21 @@
+"""The same deep network with each of thirteen activations, tuned alike.
+
+Protocol: that of ``recipe.py``, with twenty layers, and weights fitted to each activation.
+"""
+
+from __future__ import annotations
+
+from vgplib.experiments.fitted import FITTED
+from vgplib.experiments.races import race, search
+from vgplib.experiments.recipe import Recipe
+from vgplib.networks.activations import ACTIVATIONS
+
+DEPTH = 20
+
+RECIPES = {
+    name: Recipe(one.label, {"activation": name, "initialiser": FITTED, "depth": DEPTH})
+    for name, one in ACTIVATIONS.items()
+}
+
+SEARCH = search("activation-rates", "Which learning rate for which activation?", RECIPES)
+EXPERIMENT = race("activation-race", "Twenty layers, thirteen activations", RECIPES, SEARCH, "relu")

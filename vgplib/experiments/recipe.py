@@ -1,0 +1,188 @@
+"""A recipe: how a deep network is built and trained, as a change to one baseline.
+
+Protocol: scikit-learn's digits, 1120 images to train on, 280 to choose a learning rate by, 397 to
+test on; layers 64 wide, batches of 64, gradient descent with momentum 0.9, 300 steps, float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vgplib.experiments import steps as training
+from vgplib.experiments.fitted import drawn_as
+from vgplib.measures.layers import measure
+from vgplib.networks.deep import Deep
+
+WIDTH, STEPS, EVERY, TRAIN = 64, 300, 20, 1120
+GREEDY_STEPS = 500  # for each layer
+BASELINE: dict[str, Any] = {"activation": "sigmoid", "initialiser": "xavier", "depth": 8}
+
+Before = Callable[[Deep, Tensor, torch.Generator], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What differs from the baseline; a learning rate is chosen for each by the same search.
+
+    Attributes:
+        label: What the reader sees.
+        network: Arguments of :class:`~vgplib.networks.deep.Deep` in place of the baseline's; the
+            initialiser may be ``"fitted"``.
+        before: ``before(network, images, generator)`` changes the network before its training.
+        heads: Whether each hidden layer has a read-out of its own, with a loss of its own.
+        adam: Adam in place of gradient descent with momentum.
+        by_layer: Whether each weight matrix takes steps in proportion to its own norm (LARS).
+        clip: The largest norm of the whole gradient, or None.
+        clip_value: The largest absolute value of each of its entries, or None.
+        decay: Of the weights, as in ``torch.optim``.
+        batch: Images in a step.
+        times: How often the usual number of steps.
+    """
+
+    label: str
+    network: Mapping[str, Any] = field(default_factory=dict)
+    before: Before | None = None
+    heads: bool = False
+    adam: bool = False
+    by_layer: bool = False
+    clip: float | None = None
+    clip_value: float | None = None
+    decay: float = 0.0
+    batch: int = training.BATCH
+    times: int = 1
+
+    def build(self, seed: int) -> Deep:
+        """The network before training, and what is to be done to it before."""
+        given = {"gain": 1.0, **BASELINE, **self.network}
+        drawn = drawn_as(given["activation"], given["initialiser"], given["gain"])
+        given |= dict(zip(("initialiser", "gain"), drawn, strict=True))
+        net = Deep(64, WIDTH, **given, seed=seed)
+        if self.before:
+            self.before(net, images("train")[0], torch.Generator().manual_seed(seed))
+        return net
+
+
+def images(part: str) -> tuple[Tensor, Tensor]:
+    """Images ``(n, 64)`` and labels ``(n,)`` to ``"train"``, to ``"choose"`` by, to ``"test"``."""
+    x, y, x_test, y_test = training.data()
+    return {"train": (x[:TRAIN], y[:TRAIN]), "choose": (x[TRAIN:], y[TRAIN:])}.get(
+        part, (x_test, y_test)
+    )
+
+
+def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> dict[str, Any]:
+    """Train once.
+
+    Args:
+        recipe: How.
+        rate: The learning rate.
+        seed: Of the weights and of the batches.
+        part: The images that ``accuracy`` is of: ``"choose"`` or ``"test"``.
+        watch: Whether to record along the way, and the error signal too; else the end alone.
+
+    Returns:
+        ``loss`` (mean cross-entropy over the training images) and ``accuracy``, one value a
+        record; and ``signal``, shape ``(records, depth)``: the norm of dloss/dz of each hidden
+        layer's linear map, over the training images. A run that diverges goes on as NaN.
+    """
+    x, y = images("train")
+    x_other, y_other = images(part)
+    net = recipe.build(seed)
+    every = EVERY * recipe.times
+    found: dict[str, list] = {"loss": [], "accuracy": [], "signal": []}
+    for step in steps(recipe, net, x, y, rate, seed):
+        if not (step == STEPS * recipe.times or (watch and step % every == 0)):
+            continue
+        if watch:
+            seen = measure(net, lambda model: F.cross_entropy(model(x), y))
+            hidden = seen["name"].str.startswith("hidden.").values
+            found["signal"].append(seen["signal"].values[hidden])
+        net.eval()
+        with torch.no_grad():
+            found["loss"].append(F.cross_entropy(net(x), y).item())
+            right = (net(x_other).argmax(dim=1) == y_other).double().mean().item()
+        found["accuracy"].append(right if np.isfinite(found["loss"][-1]) else float("nan"))
+        net.train()
+    return found
+
+
+def steps(recipe: Recipe, net: Deep, x: Tensor, y: Tensor, rate: float, seed: int) -> Iterator[int]:
+    """Train; yields how many steps are taken, from 0 on."""
+    heads = nn.ModuleList()
+    if recipe.heads:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            heads.extend(nn.Linear(WIDTH, 10, dtype=x.dtype) for _ in net.hidden[1:])
+    parameters = [*net.parameters(), *heads.parameters()]
+    rule: torch.optim.Optimizer = (
+        torch.optim.Adam(parameters, lr=rate, weight_decay=recipe.decay)
+        if recipe.adam
+        else torch.optim.SGD(
+            parameters, lr=rate, momentum=training.MOMENTUM, weight_decay=recipe.decay
+        )
+    )
+    order = torch.Generator().manual_seed(seed)
+    yield 0
+    for step in range(1, STEPS * recipe.times + 1):
+        pick = torch.randint(len(x), (recipe.batch,), generator=order)
+        states = net.states(x[pick])
+        loss = F.cross_entropy(net.readout(states[-1]), y[pick])
+        for head, state in zip(heads, states[:-1], strict=recipe.heads):
+            loss = loss + F.cross_entropy(head(state), y[pick]) / len(heads)
+        rule.zero_grad()
+        loss.backward()
+        if recipe.clip is not None:
+            nn.utils.clip_grad_norm_(parameters, recipe.clip)
+        if recipe.clip_value is not None:
+            nn.utils.clip_grad_value_(parameters, recipe.clip_value)
+        if recipe.by_layer:
+            to_own_norm(parameters)
+        rule.step()
+        yield step
+
+
+@torch.no_grad()
+def to_own_norm(parameters: list[nn.Parameter]) -> None:
+    """Give each weight matrix's gradient the norm of the matrix (You et al. 2017)."""
+    for p in parameters:
+        if p.ndim == 2 and p.grad is not None and p.grad.norm() > 0:
+            p.grad.mul_(p.norm() / p.grad.norm())
+
+
+@torch.no_grad()
+def unit_variance(net: Deep, x: Tensor, generator: torch.Generator) -> None:
+    """LSUV: scale each layer, one after the other, so that its sums have variance 1.
+
+    Source: Mishkin & Matas 2016.
+    """
+    h = x[torch.randint(len(x), (256,), generator=generator)]
+    for linear in net.hidden:
+        linear.weight.div_(linear(h).std())
+        h = net.activation(linear(h))
+
+
+def greedy(net: Deep, x: Tensor, generator: torch.Generator) -> None:
+    """Train each layer alone to keep what it is given, from the input on.
+
+    Each is the encoder of an autoencoder with a linear decoder (Bengio et al. 2007).
+    """
+    h = x
+    for linear in net.hidden:
+        decoder = torch.zeros(h.shape[1], WIDTH, dtype=x.dtype, requires_grad=True)
+        offset = torch.zeros(h.shape[1], dtype=x.dtype, requires_grad=True)
+        rule = torch.optim.Adam([*linear.parameters(), decoder, offset], lr=0.01)
+        for _ in range(GREEDY_STEPS):
+            given = h[torch.randint(len(h), (training.BATCH,), generator=generator)]
+            kept = net.activation(linear(given))
+            rule.zero_grad()
+            F.mse_loss(F.linear(kept, decoder, offset), given).backward()
+            rule.step()
+        with torch.no_grad():
+            h = net.activation(linear(h))
