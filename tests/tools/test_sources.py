@@ -175,7 +175,7 @@ def test_drift_is_found_in_text_in_outputs_and_in_tags(lesson):
         if change == "text":
             other.cells[2].source += " And more."
         elif change == "output":
-            other.cells[-2].outputs[0].data["text/plain"] = "Something else"
+            other.cells[-2].outputs[0].data["text/plain"] += " More."
         elif change == "tags":
             other.cells[1].metadata = {}
         else:
