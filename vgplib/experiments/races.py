@@ -16,7 +16,7 @@ import numpy as np
 from vgplib.engine.experiment import Choice, Experiment
 from vgplib.experiments.reading import SEEDS_OF_MANY, band, heard
 from vgplib.experiments.recipe import EVERY, STEPS, Recipe, course
-from vgplib.experiments.view import Axis, Readout, Series, Strip, View
+from vgplib.experiments.view import Axis, Film, Readout, Series, Strip, View
 from vgplib.numbers import percent, short
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def race(
         lost = np.isnan(data["loss"].values)
         end = float(np.median(np.nan_to_num(ends)))
         loss_axis = Axis("training loss", (0, 3))
+        strips = [_heard(data["signal"].values[:, k]) for k in range(len(steps))]
         return View(
             x=Axis("step" if times == 1 else f"step, {times} of them at once", (0, STEPS)),
             y=loss_axis if shows == "loss" else Axis("share of test digits right", (0, 1)),
@@ -123,7 +124,8 @@ def race(
                 Readout("Learning rate chosen", short(float(data["rate"][0]))),
                 _judged(end, lost, steps),
             ),
-            strip=_heard(data["signal"].values[:, -1]),
+            strip=strips[-1],
+            film=Film(steps.tolist(), strips),
         )
 
     return Experiment(

@@ -104,6 +104,19 @@ class Strip:
     ends: tuple[str, str] = ("input", "loss")
 
 
+@dataclass(frozen=True)
+class Film:
+    """The strip at several moments, of which the view's own is the last.
+
+    Attributes:
+        at: Where on the horizontal axis each moment is (a step of training), ascending.
+        strips: The strip at each; they differ in values and count alone.
+    """
+
+    at: Sequence[float]
+    strips: Sequence[Strip]
+
+
 LOUD = 50.0
 
 
@@ -122,13 +135,22 @@ class Scale:
 
 @dataclass(frozen=True)
 class View:
-    """One chart with its strip and three readouts: what a bench shows for one setting."""
+    """One chart with its strip and three readouts: what a bench shows for one setting.
+
+    Attributes:
+        x, y: Its axes.
+        series: What is drawn, the hero first.
+        readouts: The figures beside it, the last a verdict.
+        strip: Who gets enough of the signal, above it.
+        film: The strip along the horizontal axis, where that is time.
+    """
 
     x: Axis
     y: Axis
     series: tuple[Series, ...]
     readouts: tuple[Readout, Readout, Readout]
     strip: Strip | None = None
+    film: Film | None = None
 
     def scaled(self, scale: Scale) -> View:
         """The same, on the axes of one bench; the horizontal one runs back from the loss."""
@@ -158,7 +180,9 @@ class View:
             "series": [_series(s, digits) for s in self.series],
             "readouts": [_readout(r) for r in self.readouts],
             "summary": self.summary(),
-        } | ({"strip": _strip(self.strip)} if self.strip else {})
+            **({"strip": _strip(self.strip)} if self.strip else {}),
+            **({"film": _film(self.film)} if self.film else {}),
+        }
 
 
 def _axis(axis: Axis) -> dict:
@@ -187,12 +211,23 @@ def _readout(readout: Readout) -> dict:
     return out
 
 
-def _strip(strip: Strip) -> dict:
+def _film(film: Film) -> dict:
+    return {
+        "at": [number(v) for v in film.at],
+        "cells": [_cells(strip) for strip in film.strips],
+        "counts": [strip.count for strip in film.strips],
+    }
+
+
+def _cells(strip: Strip) -> list:
     # A hundredth of a cell is less than a pixel. What is not a number does not fill its cell.
-    cells = [number(round(min(v, 2 * LOUD), 2)) if v > 0 else 0 for v in strip.values]
+    return [number(round(min(v, 2 * LOUD), 2)) if v > 0 else 0 for v in strip.values]
+
+
+def _strip(strip: Strip) -> dict:
     return {
         "label": strip.label,
-        "cells": cells,
+        "cells": _cells(strip),
         "count": strip.count,
         "slots": strip.slots,
         "ends": list(strip.ends),
