@@ -24,7 +24,7 @@ from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.networks.activations import activation as find_activation
 from vgplib.networks.data import digits
 from vgplib.networks.feedforward import FeedForward
-from vgplib.numbers import count, percent
+from vgplib.numbers import percent
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -126,16 +126,7 @@ def view(data: xr.Dataset, *, activation: str, depth: int, steps: int) -> View:
     first, last = (data["accuracy"].sel(side=side).values for side in ("input", "output"))
     trained = float(np.median(first[:, 0]))
     one = float(np.median(first[:, 1]))
-    points = round(100 * trained) - round(100 * one)  # as the reader would subtract them
-    if trained < 0.2:
-        note = "even with it, nothing is learned"
-        verdict = Readout("Verdict", "Layer 1 is not missed", tone="bad", note=note)
-    elif points < 1:
-        note = "the others do as well when it stays as drawn"
-        verdict = Readout("Verdict", "Layer 1 is not missed", tone="warn", note=note)
-    else:
-        words = f"Layer 1 is worth {count(points, 'points')}"
-        verdict = Readout("Verdict", words, tone="good", note="percentage points of test accuracy")
+    alone = [float(np.median(side[:, depth - 1])) for side in (last, first)]  # first, last layer
     return View(
         x=Axis(
             "how many hidden layers stay as drawn (frozen)", (-0.25, DEEPEST + 0.25), whole=True
@@ -149,9 +140,23 @@ def view(data: xr.Dataset, *, activation: str, depth: int, steps: int) -> View:
         readouts=(
             Readout("All layers trained", percent(trained), trained, percent=True),
             Readout("All but layer 1 trained", percent(one), one, percent=True),
-            verdict,
+            _verdict(trained, *alone, depth),
         ),
     )
+
+
+def _verdict(trained: float, first: float, last: float, depth: int) -> Readout:
+    """Which layer does more when it alone is trained, the first or the last, in words."""
+    if trained < 0.2:
+        note = "even with all layers trained"
+        return Readout("Verdict", "Nobody learns anything", tone="bad", note=note)
+    shares = [percent(first), percent(last)]
+    if shares[0] == shares[1]:
+        note = f"{shares[0]} with layer 1 or layer {depth} alone"
+        return Readout("Verdict", "It makes no difference", note=note)
+    winner, other = (1, depth) if first > last else (depth, 1)
+    note = "{} against {}, each trained alone".format(*(shares if winner == 1 else shares[::-1]))
+    return Readout("Verdict", f"Layer {winner} beats layer {other}", note=note)
 
 
 EXPERIMENT = Experiment(
