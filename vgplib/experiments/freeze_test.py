@@ -126,7 +126,7 @@ def view(data: xr.Dataset, *, activation: str, depth: int, steps: int) -> View:
     first, last = (data["accuracy"].sel(side=side).values for side in ("input", "output"))
     trained = float(np.median(first[:, 0]))
     one = float(np.median(first[:, 1]))
-    alone = [float(np.median(side[:, depth - 1])) for side in (last, first)]  # first, last layer
+    only_first, only_last = (float(np.median(side[:, depth - 1])) for side in (last, first))
     return View(
         x=Axis(
             "how many hidden layers stay as drawn (frozen)", (-0.25, DEEPEST + 0.25), whole=True
@@ -140,7 +140,7 @@ def view(data: xr.Dataset, *, activation: str, depth: int, steps: int) -> View:
         readouts=(
             Readout("All layers trained", percent(trained), trained, percent=True),
             Readout("All but layer 1 trained", percent(one), one, percent=True),
-            _verdict(trained, *alone, depth),
+            _verdict(trained, only_first, only_last, depth),
         ),
     )
 
@@ -150,12 +150,11 @@ def _verdict(trained: float, first: float, last: float, depth: int) -> Readout:
     if trained < 0.2:
         note = "even with all layers trained"
         return Readout("Verdict", "Nobody learns anything", tone="bad", note=note)
-    shares = [percent(first), percent(last)]
-    if shares[0] == shares[1]:
-        note = f"{shares[0]} with layer 1 or layer {depth} alone"
+    if percent(first) == percent(last):
+        note = f"{percent(first)} with layer 1 or layer {depth} alone"
         return Readout("Verdict", "It makes no difference", note=note)
-    winner, other = (1, depth) if first > last else (depth, 1)
-    note = "{} against {}, each trained alone".format(*(shares if winner == 1 else shares[::-1]))
+    (more, winner), (less, other) = sorted([(first, 1), (last, depth)], reverse=True)
+    note = f"{percent(more)} against {percent(less)}, each trained alone"
     return Readout("Verdict", f"Layer {winner} beats layer {other}", note=note)
 
 

@@ -23,7 +23,7 @@ class Checked:
         self._words = words
 
     def __repr__(self) -> str:
-        return wrapped(self._words, 76)
+        return wrapped(self._words)
 
 
 def check(exercise: str, answer: Any) -> Checked:
