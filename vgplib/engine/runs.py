@@ -43,6 +43,9 @@ def measure_runs(exp: Experiment, pairs: list[Pair], versions: dict[str, str]) -
     if provenance.versions() != versions:
         raise GridError(f"a worker runs {provenance.versions()}, the caller {versions}.")
     with _ONE_AT_A_TIME:
+        # MKL chooses its code for functions such as tanh at the first of their calls. When that
+        # comes from two threads at once, now and then its results have another last bit.
+        torch.exp(torch.zeros(1))
         before = torch.get_num_threads()
         torch.set_num_threads(THREADS if exp.batch else THREADS_ALONE)
         try:

@@ -24,7 +24,7 @@ from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.networks.activations import activation as find_activation
 from vgplib.networks.data import digits
 from vgplib.networks.feedforward import FeedForward
-from vgplib.numbers import count, percent
+from vgplib.numbers import percent
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -126,16 +126,7 @@ def view(data: xr.Dataset, *, activation: str, depth: int, steps: int) -> View:
     first, last = (data["accuracy"].sel(side=side).values for side in ("input", "output"))
     trained = float(np.median(first[:, 0]))
     one = float(np.median(first[:, 1]))
-    points = round(100 * trained) - round(100 * one)  # as the reader would subtract them
-    if trained < 0.2:
-        note = "even with it, nothing is learned"
-        verdict = Readout("Verdict", "Layer 1 is not missed", tone="bad", note=note)
-    elif points < 1:
-        note = "the others do as well when it stays as drawn"
-        verdict = Readout("Verdict", "Layer 1 is not missed", tone="warn", note=note)
-    else:
-        words = f"Layer 1 is worth {count(points, 'points')}"
-        verdict = Readout("Verdict", words, tone="good", note="percentage points of test accuracy")
+    only_first, only_last = (float(np.median(side[:, depth - 1])) for side in (last, first))
     return View(
         x=Axis(
             "how many hidden layers stay as drawn (frozen)", (-0.25, DEEPEST + 0.25), whole=True
@@ -149,9 +140,22 @@ def view(data: xr.Dataset, *, activation: str, depth: int, steps: int) -> View:
         readouts=(
             Readout("All layers trained", percent(trained), trained, percent=True),
             Readout("All but layer 1 trained", percent(one), one, percent=True),
-            verdict,
+            _verdict(trained, only_first, only_last, depth),
         ),
     )
+
+
+def _verdict(trained: float, first: float, last: float, depth: int) -> Readout:
+    """Which layer does more when it alone is trained, the first or the last, in words."""
+    if trained < 0.2:
+        note = "even with all layers trained"
+        return Readout("Verdict", "Nobody learns anything", tone="bad", note=note)
+    if percent(first) == percent(last):
+        note = f"{percent(first)} with layer 1 or layer {depth} alone"
+        return Readout("Verdict", "It makes no difference", note=note)
+    (more, winner), (less, other) = sorted([(first, 1), (last, depth)], reverse=True)
+    note = f"{percent(more)} against {percent(less)}, each trained alone"
+    return Readout("Verdict", f"Layer {winner} beats layer {other}", note=note)
 
 
 EXPERIMENT = Experiment(

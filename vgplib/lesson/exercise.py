@@ -9,8 +9,8 @@ from vgplib.lesson.bundle import wrapped
 from vgplib.lesson.text import plain
 
 _WAITING = (
-    "Put your answer in place of the dots, then run this cell again. (A web page can't run it: "
-    "the download button brings you the notebook. Or work it out here, and open the solution.)"
+    "Put your answer in place of the dots, then run this cell again. (Reading this on a web page? "
+    "Its download button brings you the notebook.)"
 )
 _EXACT = 1e-3  # relative: what a learner rounds to three digits is right
 
@@ -23,7 +23,7 @@ class Checked:
         self._words = words
 
     def __repr__(self) -> str:
-        return wrapped(self._words, 88)
+        return wrapped(self._words)
 
 
 def check(exercise: str, answer: Any) -> Checked:

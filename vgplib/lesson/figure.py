@@ -35,7 +35,7 @@ def picture(figure: Any, says: str) -> Picture:
     """
     still = figure_svg(figure, plain(says), unique("picture"))
     caption = f"<figcaption>{to_html(segments(says))}</figcaption>"
-    return Picture(f'<figure class="vgp vgp-drawn">{still}{caption}</figure>', plain(says))
+    return Picture(_drawn(still + caption), plain(says))
 
 
 class Beside:
@@ -43,13 +43,14 @@ class Beside:
 
     def __init__(self, bench: Bench, draw: Callable[..., Any], says: str) -> None:
         self._bench, self._draw, self._says = bench, draw, says
-        self._start = {name: control.value for name, control in bench.controls.items()}
-        self._first = self._svg(unique("beside"), **self._start)
+        self._first = self._svg(unique("beside"))
 
-    def _svg(self, salt: str, **settings: Any) -> str:
+    def _svg(self, salt: str) -> str:
+        """The drawing at the bench's present setting."""
         from matplotlib import pyplot as plt
         from matplotlib.figure import Figure
 
+        settings = {name: control.value for name, control in self._bench.controls.items()}
         there = set(plt.get_fignums())
         try:
             figure = self._draw(**settings)
@@ -84,7 +85,6 @@ class Beside:
         drawing = ipywidgets.Output(
             outputs=({"output_type": "display_data", "data": first, "metadata": {}},)
         )
-        controls = self._bench.controls
 
         def redraw(change: Any) -> None:
             del change
@@ -92,13 +92,12 @@ class Beside:
             with drawing:
                 clear_output(wait=True)
                 try:
-                    settings = {name: control.value for name, control in controls.items()}
-                    display(HTML(_drawn(self._svg(salt, **settings))))
+                    display(HTML(_drawn(self._svg(salt))))
                 except Exception as problem:
                     _tell(problem)
             hint.value = ""
 
-        for control in controls.values():
+        for control in self._bench.controls.values():
             control.observe(redraw, "value")
         box = ipywidgets.VBox([self._bench, hint, drawing])
         box.add_class("vgp-beside")
@@ -117,8 +116,8 @@ class Beside:
         )
 
 
-def _drawn(svg: str) -> str:
-    return f'<figure class="vgp vgp-drawn">{svg}</figure>'
+def _drawn(content: str) -> str:
+    return f'<figure class="vgp vgp-drawn">{content}</figure>'
 
 
 def _tell(problem: Exception) -> None:
