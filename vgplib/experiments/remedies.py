@@ -60,7 +60,7 @@ REMEDIES: dict[str, Remedy] = {
     "relu_he": _one("ReLU, He", ACTIVATIONS, "slope", _phi("relu")),
     "relu_xavier": _one("ReLU, Xavier", ACTIVATIONS, "slope", _phi("relu", "xavier")),
     "leaky_relu": _one("leaky ReLU, He", ACTIVATIONS, "slope", _phi("leaky_relu")),
-    "prelu": _one("PReLU, He", ACTIVATIONS, "slope", _phi("prelu")),
+    "prelu": _one("PReLU, learned, He", ACTIVATIONS, "slope", _phi("prelu")),
     "elu": _one("ELU, He", ACTIVATIONS, "slope", _phi("elu")),
     "selu": _one("SELU, LeCun", ACTIVATIONS, "slope", _phi("selu", "lecun")),
     "gelu": _one("GELU, He", ACTIVATIONS, "slope", _phi("gelu")),
@@ -85,6 +85,7 @@ REMEDIES: dict[str, Remedy] = {
     "layer_norm": _one("layer norm", NORM, "weights", {"norm": "layer"}),
     "rms_norm": _one("RMS norm", NORM, "weights", {"norm": "rms"}),
     "group_norm": _one("group norm", NORM, "weights", {"norm": "group"}),
+    "weight_norm": _one("weight norm", NORM, "weights", {"norm": "weight"}),
     "layer_norm_relu": _one("layer norm, ReLU", NORM, "weights", _phi("relu") | {"norm": "layer"}),
     # paths
     "skip": _one("skip connections", SKIP, "path", {"path": "skip"}),
@@ -104,7 +105,7 @@ REMEDIES: dict[str, Remedy] = {
     # fewer factors, and more steps
     "depth_4": _one("four layers", DEPTH, "number", {"depth": 4}),
     "depth_2": _one("two layers", DEPTH, "number", {"depth": 2}),
-    "hardware": _one("hardware ten times as fast", DEPTH, "none", times=10),
+    "hardware": _one("hardware ten times as fast: 3000 steps", DEPTH, "none", times=10),
     "batch_16": _one("batches of 16", DEPTH, "none", batch=16),
     # the step
     "clip": _one("clipping at norm 1", MAP, "step", clip=1.0),
@@ -112,6 +113,7 @@ REMEDIES: dict[str, Remedy] = {
     "clip_value": _one("clipping by value", MAP, "step", clip_value=0.01),
     "decay": _one("weight decay 0.0001", MAP, "none", decay=1e-4),
     "decay_large": _one("weight decay 0.01", MAP, "none", decay=1e-2),
+    "loss_1000": _one("the loss times 1000", MAP, "format", loss_factor=1000.0),
     "adam": _one("Adam", MAP, "step", adam=True),
     "by_layer": _one("steps by each layer's norm (LARS)", MAP, "step", by_layer=True),
 }
