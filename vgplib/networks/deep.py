@@ -26,8 +26,8 @@ class Deep(nn.Module):
         paths: The ways around each layer but the first.
         readout: The linear read-out.
         activation: The :class:`~vgplib.networks.activations.Activation` of the hidden layers.
-        slopes: With ``"prelu"``, an ``nn.PReLU`` for each hidden layer, whose slope is learned; else
-            empty.
+        slopes: With ``"prelu"``, an ``nn.PReLU`` for each hidden layer, which learns its slope;
+            else empty.
     """
 
     def __init__(
