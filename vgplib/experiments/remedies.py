@@ -23,8 +23,8 @@ class Remedy:
         recipe: How the network is built and trained.
         page: The page that tells about it: a file in ``chapters/``, without its ending.
         touches: What it changes on the signal's way, a name in ``FACTORS``.
-        changes: What has to be changed for it. A model that is already trained keeps its network and
-            its start.
+        changes: What has to be changed for it. A model that is already trained keeps its network
+            and its start.
         fails: Where it does not help, or harms, in a few words.
     """
 
