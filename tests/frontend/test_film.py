@@ -51,7 +51,7 @@ def test_it_plays_when_asked_pauses_and_stops_at_the_end(show):
     page = show(race.single(), before="undefined")  # a clock stays with its page
     page.clock.install()
     page.reload()
-    page.clock.run_for(3000)
+    page.clock.pause_at(page.evaluate("Date.now() + 3000"))
     assert words(page) == "step 300 of 300"  # nothing plays by itself
     button(page, "Play").click()
     assert words(page) == "step 0 of 300"

@@ -47,8 +47,9 @@ export function makeFilm(seek) {
     step: 1,
     "aria-label": "Moment",
     oninput: () => {
+      const to = slider.valueAsNumber; // where it is put back when the film stops
       pause();
-      go(slider.valueAsNumber);
+      go(to);
     },
   });
   const words = h("span", { class: "vgp-moment" });

@@ -28,7 +28,7 @@ export function makeRows() {
           h(
             "tr",
             {},
-            h("th", { scope: "row" }, mark(styles[k]), h("span", {}, name ?? "")),
+            h("th", { scope: "row" }, h("div", {}, mark(styles[k]), h("span", {}, name ?? ""))),
             readouts.map(({ text, tone, note }) =>
               h(
                 "td",

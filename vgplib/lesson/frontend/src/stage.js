@@ -82,8 +82,9 @@ export function makeStage(column) {
     const over = picture.getBoundingClientRect().top - all.top;
     // It grows with its neighbour and does not shrink again: the axes stay where they are.
     const free = column.offsetHeight - over - film.element.offsetHeight;
-    // Before the first picture nobody knows how much stands above it.
-    room = beside && shot ? Math.max(width === was[0] ? room : 0, free) : 0;
+    // Before the first picture nobody knows how much stands above it; above that of several options
+    // it changes with every strip.
+    room = beside && shot && !shot.frame.rows ? Math.max(width === was[0] ? room : 0, free) : 0;
     return width !== was[0] || room !== was[1];
   }
 

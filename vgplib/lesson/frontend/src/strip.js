@@ -50,14 +50,14 @@ export function makeStrip() {
      * @param {Strip | undefined} strip
      * @param {{left: number, right: number, width: number}} place of the chart below, in pixels
      * @param {boolean} moved whether a pulse tells that the signal went through again
-     * @param {{name: string, mark: Element, last: boolean} | null} among where it is one of
-     *   several: whose it is, how that looks in the chart, and whether it is the lowest
+     * @param {{name: string, mark: Element} | null} among where it is one of several: whose it is,
+     *   and how that looks in the chart
      */
     show(strip, { left, right, width }, moved, among) {
       element.hidden = !strip;
       if (!strip) return;
       const height = among ? THIN : HEIGHT;
-      if (among) label.replaceChildren(among.mark, among.name);
+      if (among) label.replaceChildren(among.mark, h("span", {}, among.name));
       else say(label, strip.label);
       say(count, strip.count);
       say(first, strip.ends[0]);
@@ -75,7 +75,7 @@ export function makeStrip() {
       cells.setAttribute("d", drawn(() => height));
       fill.setAttribute("d", drawn((v) => (v > LOUD ? 0 : height * Math.min(1, v))));
       loud.setAttribute("d", drawn((v) => (v > LOUD ? height : 0)));
-      ends.hidden = among !== null && !among.last;
+      ends.hidden = among !== null; // they are told once
       ends.style.paddingLeft = `${Math.max(0, Math.min(at(0), right - 150))}px`;
       ends.style.paddingRight = `${width - right}px`;
       pulse.setAttribute("width", String(px(Math.max(step - gap, 3))));

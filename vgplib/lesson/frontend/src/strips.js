@@ -11,9 +11,11 @@ import { rowsOf } from "./together.js";
  * The strips above a chart: one, or a thin one for each option that is shown.
  */
 export function makeStrips() {
-  const label = h("p", { class: "vgp-strip-label" });
+  const label = h("span");
+  const ends = h("span");
+  const head = h("p", { class: "vgp-strips-head" }, label, ends);
   const strips = [makeStrip()];
-  const element = h("div", { class: "vgp-strips" }, label, strips[0].element);
+  const element = h("div", { class: "vgp-strips" }, head, strips[0].element);
   return {
     element,
     /**
@@ -28,15 +30,19 @@ export function makeStrips() {
         .map((row, k) => ({ name: row.name ?? "", strip: seen(row, moment), look: styles[k] }))
         .filter(({ strip }) => strip);
       const many = shown.length > 1;
-      label.hidden = !many;
-      say(label, (many && shown[0].strip?.label) || "");
+      head.hidden = !many;
+      element.classList.toggle("vgp-many", many);
+      if (many && shown[0].strip) {
+        say(label, shown[0].strip.label);
+        say(ends, shown[0].strip.ends.join(" ← "));
+      }
       while (strips.length < shown.length) {
         strips.push(makeStrip());
         element.append(strips[strips.length - 1].element);
       }
       strips.forEach((strip, k) => {
         const { name, look, strip: one } = shown[k] ?? {};
-        const among = many && look ? { name, mark: mark(look), last: k === shown.length - 1 } : null;
+        const among = many && look ? { name, mark: mark(look) } : null;
         strip.show(one, place, moved && !many, among);
       });
     },
