@@ -21,9 +21,12 @@ from vgplib.experiments import (
     descent,
     error_signal,
     freeze_test,
+    memory_race,
     number_formats,
     plateau,
     remedies,
+    remedy_costs,
+    steps_versus_depth,
     through_time,
     try_a_remedy,
     two_gradients,
@@ -57,9 +60,12 @@ for _module in (
     activation_gallery,
     activation_race,
     remedies,
+    remedy_costs,
+    memory_race,
+    steps_versus_depth,
 ):
     _engine.register(_module.EXPERIMENT)
-for _module in (activation_race, remedies):
+for _module in (activation_race, remedies, memory_race):
     _engine.register(_module.SEARCH)
 
 
