@@ -37,7 +37,15 @@ def svg(frame: dict[str, Any], label: str, salt: str) -> str:
     for k, row in enumerate(strips):
         foot = height - head - pitch * k
         axes = figure.add_axes((_LEFT, foot / height, _WIDTH, thick / height))
-        _draw_strip(axes, row["strip"], row["name"] if many else row["strip"]["label"], thick)
+        above = 1 + 0.05 / thick
+        _draw_strip(axes, row["strip"], above)
+        name = row["name"] if many else row["strip"]["label"]
+        axes.text(0.07 * many, above, name, **_muted(axes))
+        if many:
+            colour, style = _SEATS[k]
+            across = {"transform": axes.transAxes, "clip_on": False, "markevery": [1]}
+            level = [above + 0.045 / thick] * 3
+            axes.plot([0, 0.03, 0.06], level, style, color=LIGHT[colour], markersize=4, **across)
         if many and k == 0:
             axes.text(0, 1 + 0.22 / thick, row["strip"]["label"], **_muted(axes))
         if k == len(strips) - 1:
@@ -50,8 +58,8 @@ def _muted(axes: Any) -> dict[str, Any]:
     return {"color": LIGHT["muted"], "fontsize": 9, "transform": axes.transAxes}
 
 
-def _draw_strip(axes: Any, strip: dict[str, Any], name: str, thick: float) -> None:
-    """One cell a place, the last at the right, filled on a linear scale; ``thick`` in inches."""
+def _draw_strip(axes: Any, strip: dict[str, Any], above: float) -> None:
+    """One cell a place, the last at the right, filled on a linear scale; its count is above."""
     cells = [float(v) for v in strip["cells"]]
     places = range(strip["slots"] - len(cells), strip["slots"])
     colours = [LIGHT["second"] if v > LOUD else LIGHT["accent"] for v in cells]
@@ -60,8 +68,6 @@ def _draw_strip(axes: Any, strip: dict[str, Any], name: str, thick: float) -> No
     axes.set_xlim(-0.5, strip["slots"] - 0.5)
     axes.set_ylim(0, 1)
     axes.set_axis_off()
-    above = 1 + 0.05 / thick
-    axes.text(0, above, name, **_muted(axes))
     bold = _muted(axes) | {"color": LIGHT["ink"], "weight": "bold"}
     axes.text(1, above, strip["count"], **bold, ha="right")
 
@@ -110,7 +116,7 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(colors=LIGHT["muted"], length=0, which="both")
     axes.spines[:].set_visible(False)
-    if len(frame["series"]) > 1:
+    if len(frame["series"]) > 1 and not any("strip" in row for row in frame.get("rows", ())):
         axes.legend(frameon=False, labelcolor=LIGHT["ink"], loc="best")
 
 
@@ -123,8 +129,9 @@ def _point_outside(axes: Any, series: dict[str, Any], y: dict[str, Any], colour:
             continue
         nearest = min(out, key=series["x"].__getitem__)
         far = (min if side < 0 else max)(values[k] for k in out)
+        way = f"{'down' if side < 0 else 'up'} to " if math.isfinite(far) else ""
         axes.annotate(
-            f"{'↓ down' if side < 0 else '↑ up'} to {figures(far)}",
+            f"{'↓' if side < 0 else '↑'} {way}{figures(far)}",
             (series["x"][nearest], y["domain"][side > 0]),
             xytext=(-8, -11 * side - 4),
             textcoords="offset points",
