@@ -21,9 +21,11 @@ from vgplib.experiments import (
     descent,
     error_signal,
     freeze_test,
+    initialisation_ladder,
     number_formats,
     plateau,
     remedies,
+    steps_versus_depth,
     through_time,
     try_a_remedy,
     two_gradients,
@@ -57,6 +59,8 @@ for _module in (
     activation_gallery,
     activation_race,
     remedies,
+    initialisation_ladder,
+    steps_versus_depth,
 ):
     _engine.register(_module.EXPERIMENT)
 for _module in (activation_race, remedies):
