@@ -18,6 +18,7 @@ from torch import Tensor
 from vgplib.engine.experiment import Choice, Experiment
 from vgplib.experiments import steps as training
 from vgplib.experiments.reading import SEEDS, band
+from vgplib.experiments.recipe import unit_variance
 from vgplib.experiments.view import Axis, Readout, View
 from vgplib.networks.activations import activation as find_activation
 from vgplib.networks.feedforward import FeedForward
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 WIDTH, DEPTHS = 64, (2, 4, 8, 16, 32)
-RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
-MOST, EVERY = 600, 5  # steps
+RATES = (0.003, 0.01, 0.03, 0.1)
+MOST, EVERY = 500, 5  # steps
 LEARNED, WATCHED = 0.5, 256  # loss, of so many images
 HARDLY = 3.0  # times as many steps
 
@@ -49,17 +50,21 @@ def steps_to_learn(activation: str, initialiser: str, depth: int, seed: int) -> 
 
     Args:
         activation: A name in ``ACTIVATIONS``.
-        initialiser: A name in ``INITIALISERS``; orthogonal weights are times 1.41 for ReLU.
+        initialiser: A name in ``INITIALISERS``, where orthogonal weights are times 1.41 for ReLU;
+            or ``"lsuv"``.
         depth: Hidden layers.
         seed: Of the weights and of the batches.
 
     Returns:
         The steps taken, inf if more than ``MOST``; and the rate, NaN then.
     """
+    drawn = "orthogonal" if initialiser == "lsuv" else initialiser
     gain = math.sqrt(2) if (activation, initialiser) == ("relu", "orthogonal") else 1.0
-    net = FeedForward(64, WIDTH, depth, activation, initialiser, gain, outputs=10, seed=seed)
+    net = FeedForward(64, WIDTH, depth, activation, drawn, gain, outputs=10, seed=seed)
     x, y, _, _ = training.data()
     order = torch.Generator().manual_seed(seed)
+    if initialiser == "lsuv":
+        unit_variance(net, x, order)
     rates = torch.tensor(RATES, dtype=x.dtype)[:, None, None]
     layers = [*net.hidden, net.readout]
     weights = [_copies(layer.weight.detach().T) for layer in layers]
@@ -144,6 +149,7 @@ EXPERIMENT = Experiment(
                 "xavier": "Xavier",
                 "he": "He",
                 "orthogonal": "orthogonal",
+                "lsuv": "LSUV",
             },
         ),
     ),
@@ -151,7 +157,7 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     caption=(
-        "Networks of 64 units a layer learn the digits, each at the best of five learning rates. "
+        "Networks of 64 units a layer learn the digits, each at the best of four learning rates. "
         f"At the top edge: not within {MOST} steps. {SEEDS}"
     ),
 )
