@@ -11,7 +11,7 @@ import vgplib as vgp
 from vgplib.experiments import experiment
 from vgplib.experiments import initialisation_ladder as ladder
 from vgplib.experiments import steps as training
-from vgplib.experiments import steps_versus_depth as pace
+from vgplib.experiments import learning_by_depth as pace
 from vgplib.networks import FeedForward, gaussian
 
 RUNGS = list(experiment("initialisation-ladder").control("initialiser").values)
@@ -128,9 +128,7 @@ def test_lsuv_gives_every_layer_sums_of_spread_1():
 
 def taken(activation, initialiser):
     """The steps by depth of the middle run."""
-    found = vgp.atlas("steps-versus-depth").steps.sel(
-        activation=activation, initialiser=initialiser
-    )
+    found = vgp.atlas("learning-by-depth").steps.sel(activation=activation, initialiser=initialiser)
     return dict(zip(pace.DEPTHS, found.median("seed").values, strict=True))
 
 

@@ -22,10 +22,10 @@ from vgplib.experiments import (
     error_signal,
     freeze_test,
     initialisation_ladder,
+    learning_by_depth,
     number_formats,
     plateau,
     remedies,
-    steps_versus_depth,
     through_time,
     try_a_remedy,
     two_gradients,
@@ -60,7 +60,7 @@ for _module in (
     activation_race,
     remedies,
     initialisation_ladder,
-    steps_versus_depth,
+    learning_by_depth,
 ):
     _engine.register(_module.EXPERIMENT)
 for _module in (activation_race, remedies):

@@ -210,11 +210,11 @@ def _spread(ratio: float) -> Readout:
         return Readout("Verdict", text, tone=tone, note=note)  # type: ignore[arg-type]
 
     if ratio >= 0.2:
-        return said("Most of them alike", "good", "the middle one is a fifth of the largest, or more")
+        return said("Most of them alike", "good", "the middle one: a fifth of the largest, or more")
     if ratio >= 0.02:
-        return said("Spread out", "plain", "the middle one is a fiftieth of the largest, or more")
+        return said("Spread out", "plain", "the middle one: a fiftieth of the largest, or more")
     if ratio > 0:
-        return said("A few directions carry all", "warn", "the middle one is next to nothing")
+        return said("A few directions carry all", "warn", "the middle one: next to nothing")
     return said("Half of the directions are lost", "bad", "or more: they are stretched by 0")
 
 

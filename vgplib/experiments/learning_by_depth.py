@@ -137,7 +137,7 @@ def _verdict(shallow: float, deep: float) -> Readout:
 
 
 EXPERIMENT = Experiment(
-    name="steps-versus-depth",
+    name="learning-by-depth",
     title="What depth costs in steps",
     controls=(
         Choice("activation", "Activation", {"linear": "none", "tanh": "tanh", "relu": "ReLU"}),
