@@ -10,8 +10,8 @@ import torch.nn.functional as F
 import vgplib as vgp
 from vgplib.experiments import experiment
 from vgplib.experiments import initialisation_ladder as ladder
-from vgplib.experiments import steps as training
 from vgplib.experiments import learning_by_depth as pace
+from vgplib.experiments import steps as training
 from vgplib.networks import FeedForward, gaussian
 
 RUNGS = list(experiment("initialisation-ladder").control("initialiser").values)
