@@ -23,9 +23,12 @@ from vgplib.experiments import (
     freeze_test,
     initialisation_ladder,
     learning_by_depth,
+    memory_race,
     number_formats,
     plateau,
     remedies,
+    remedy_costs,
+    steps_versus_depth,
     through_time,
     try_a_remedy,
     two_gradients,
@@ -61,9 +64,12 @@ for _module in (
     remedies,
     initialisation_ladder,
     learning_by_depth,
+    remedy_costs,
+    memory_race,
+    steps_versus_depth,
 ):
     _engine.register(_module.EXPERIMENT)
-for _module in (activation_race, remedies):
+for _module in (activation_race, remedies, memory_race):
     _engine.register(_module.SEARCH)
 
 

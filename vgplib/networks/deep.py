@@ -9,6 +9,8 @@ from vgplib import errors
 from vgplib.networks.activations import activation as find_activation
 from vgplib.networks.initialisers import initialise
 from vgplib.networks.norms import norm as make_norm
+from vgplib.networks.norms import normalise_weights
+from vgplib.networks.paths import PATHS
 from vgplib.networks.paths import path as make_path
 
 
@@ -24,6 +26,8 @@ class Deep(nn.Module):
         paths: The ways around each layer but the first.
         readout: The linear read-out.
         activation: The :class:`~vgplib.networks.activations.Activation` of the hidden layers.
+        slopes: With ``"prelu"``, an ``nn.PReLU`` for each hidden layer, which learns its slope;
+            else empty.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class Deep(nn.Module):
             depth: Hidden layers.
             activation: A name in ``ACTIVATIONS``.
             initialiser: A name in ``INITIALISERS``, for the hidden layers and the read-out.
-            gain: Multiplies the hidden weights.
+            gain: Multiplies the hidden weights; with weight norm it is the length of each row.
             norm: A name in ``NORMS``, between the linear map and the activation; or None.
             path: A name in ``PATHS``.
             outputs: Features of the read-out.
@@ -69,12 +73,17 @@ class Deep(nn.Module):
             initialise(layer, initialiser, gain, generator)
             return layer
 
-        grows = path == "dense"
+        grows = errors.choose("path", path, PATHS) == "dense"
         fans = [inputs] + [width * (k if grows else 1) for k in range(1, depth + 1)]
         self.hidden = nn.ModuleList(linear(fan, width, gain) for fan in fans[:-1])
         self.norms = nn.ModuleList(
             make_norm(norm, width, dtype) if norm else nn.Identity() for _ in range(depth)
         )
+        if norm == "weight":
+            for layer in self.hidden:
+                normalise_weights(layer, gain)
+        learned = range(depth if activation == "prelu" else 0)
+        self.slopes = nn.ModuleList(nn.PReLU(dtype=dtype) for _ in learned)
         self.readout = linear(fans[-1], outputs, 1.0)
         self.paths = nn.ModuleList(
             make_path(path, width, depth - 1, generator, dtype) for _ in range(depth - 1)
@@ -91,7 +100,8 @@ class Deep(nn.Module):
         """
         found: list[Tensor] = []
         for k, (linear, norm) in enumerate(zip(self.hidden, self.norms, strict=True)):
-            y = self.activation(norm(linear(found[-1] if found else x)))
+            z = norm(linear(found[-1] if found else x))
+            y = self.slopes[k](z) if self.slopes else self.activation(z)
             found.append(self.paths[k - 1](found[-1], y) if k else y)
         return found
 
