@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 import vgplib as vgp
-from vgplib.experiments import experiment
+from vgplib.experiments import experiment, look
 from vgplib.experiments import initialisation_ladder as ladder
 from vgplib.experiments import learning_by_depth as pace
 from vgplib.experiments import steps as training
@@ -124,6 +124,19 @@ def test_lsuv_gives_every_layer_sums_of_spread_1():
     for z, _ in net.states(gaussian(256, 64, seed=5)):
         # Scaled by other inputs: two batches of 256 agree to a few per cent.
         assert z.std().item() == pytest.approx(1, abs=0.1)
+
+
+def test_a_bench_on_unequal_widths_alone_has_narrow_axes_along_the_layers():
+    exp = experiment("initialisation-ladder")
+    setting = exp.check({"activation": "linear", "widths": "in_turn"})
+    scale = exp.scale(setting, ("initialiser", "shows"))
+    shown = {
+        name: look(exp, {**setting, "shows": name}).scaled(scale) for name in ("unit", "stretch")
+    }
+    assert {view.y.domain for view in shown.values()} == {(1e-3, 1e1)}
+    assert shown["unit"].x.domain == (-0.5, 29.5)
+    assert shown["stretch"].x.domain == (0, 100)
+    assert exp.scale(exp.check({}), ("initialiser", "shows")) is None
 
 
 def taken(activation, initialiser):
