@@ -86,6 +86,8 @@ def steps_to_learn(activation: str, initialiser: str, depth: int, seed: int) -> 
                 now = losses(x[:WATCHED], y[:WATCHED]).nan_to_num(math.inf)
             if now.min() < LEARNED:
                 return float(step), RATES[int(now.argmin())]
+            if now.isinf().all():  # diverged at every rate: there is no way back
+                break
         pick = torch.randint(len(x), (training.BATCH,), generator=order)
         # Each rate's copies get the gradient of their own loss alone.
         gradients = torch.autograd.grad(losses(x[pick], y[pick]).sum(), parameters)
@@ -145,7 +147,6 @@ EXPERIMENT = Experiment(
             "initialiser",
             "Initialisation",
             {
-                "pytorch": "PyTorch default",
                 "xavier": "Xavier",
                 "he": "He",
                 "orthogonal": "orthogonal",
