@@ -21,6 +21,7 @@ from vgplib.experiments import (
     descent,
     error_signal,
     freeze_test,
+    normalisation,
     number_formats,
     plateau,
     remedies,
@@ -57,6 +58,7 @@ for _module in (
     activation_gallery,
     activation_race,
     remedies,
+    normalisation,
 ):
     _engine.register(_module.EXPERIMENT)
 for _module in (activation_race, remedies):
