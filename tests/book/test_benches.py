@@ -22,16 +22,16 @@ def states(book: Path, page: str, kind: str = "bench") -> list[dict]:
     return [state for state in found if state["kind"] == kind]
 
 
-def opened(browser: Browser, address: str) -> Page:
-    """A page whose every request that leaves the book is refused and remembered."""
+def opened(browser: Browser, root: str, page: str) -> Page:
+    """A page of the book at ``root``, whose every request that leaves the book is refused."""
     tab = browser.new_page(viewport={"width": 1280, "height": 1000})
     tab.set_default_timeout(10_000)
-    inside = re.compile(re.escape(address.split("#")[0].rsplit("/", 2)[0]))
+    inside = re.compile(re.escape(root))
     tab.route(
         "**/*",
         lambda route: route.continue_() if inside.match(route.request.url) else route.abort(),
     )
-    tab.goto(address)
+    tab.goto(f"{root}/{page}")
     return tab
 
 
@@ -55,7 +55,7 @@ def picture(of: Locator) -> str:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_control_moves_the_chart_by_keyboard_alone(request, browser, book, page, place):
     root = request.getfixturevalue("site") if place == "http" else book.as_uri()
-    tab = opened(browser, f"{root}/{page}")
+    tab = opened(browser, root, page)
     for state in states(book, page):
         shown = bench(tab, state["spec"]["id"])
         for number, control in enumerate(state["spec"]["controls"]):
@@ -74,7 +74,7 @@ def test_every_control_moves_the_chart_by_keyboard_alone(request, browser, book,
 
 
 def test_what_was_before_stands_on_the_bar_of_its_own_series(browser, book):
-    tab = opened(browser, f"{book.as_uri()}/chapters/01-gradients.html")
+    tab = opened(browser, book.as_uri(), "chapters/01-gradients.html")
     shown = bench(tab, "backprop-by-hand")  # the answer moves it from tanh to sigmoid
     now, past = (
         [
@@ -107,11 +107,11 @@ def test_a_linked_setting_is_restored_and_disturbs_no_other_bench(browser, book,
         c["name"]: (c.get("values") or [o["value"] for o in c["options"]])[-1]
         for c in spec["controls"]
     }
-    untouched = opened(browser, f"{book.as_uri()}/{page}")
+    untouched = opened(browser, book.as_uri(), page)
     other = named(bench(untouched, second["spec"]["id"]))
     untouched.close()
 
-    tab = opened(browser, f"{book.as_uri()}/{page}#{spec['id']}?{urlencode(wanted)}")
+    tab = opened(browser, book.as_uri(), f"{page}#{spec['id']}?{urlencode(wanted)}")
     assert named(tab.locator(f"[id='{spec['id']}'] .vgp-bench")).endswith(
         first["frames"][-1]["summary"]
     )
@@ -121,7 +121,7 @@ def test_a_linked_setting_is_restored_and_disturbs_no_other_bench(browser, book,
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_copied_python_gives_the_same_picture(browser, book, page):
-    tab = opened(browser, f"{book.as_uri()}/{page}")
+    tab = opened(browser, book.as_uri(), page)
     for state in states(book, page):
         shown = bench(tab, state["spec"]["id"])
         shown.get_by_role("button", name="Copy as Python").press("Enter")
@@ -174,7 +174,7 @@ def frame_of(state: dict) -> dict:
 
 
 def test_print_shows_the_chart_at_the_shown_setting_and_no_controls(browser, book):
-    tab = opened(browser, f"{book.as_uri()}/intro.html")
+    tab = opened(browser, book.as_uri(), "intro.html")
     shown = bench(tab, "error-signal")
     shown.get_by_role("slider").press("End")
     label = named(shown)
@@ -206,7 +206,7 @@ def test_a_question_answers_and_the_answer_stays(browser, site, book, page):
 
 
 def test_what_was_to_be_seen_is_told_after_the_guess(browser, book):
-    tab = opened(browser, f"{book.as_uri()}/chapters/02-causes.html")
+    tab = opened(browser, book.as_uri(), "chapters/02-causes.html")
     told = tab.locator("details.vgp-after > p").first
     expect(told).to_be_hidden()
     tab.emulate_media(media="print")

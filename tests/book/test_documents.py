@@ -111,7 +111,7 @@ def lab(tmp_path_factory):
     home = tmp_path_factory.mktemp("lab")
     for path in LESSONS:
         place = home / path.relative_to(ROOT)
-        place.parent.mkdir(exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place)
     with jupyterlab(home) as address:
         yield address

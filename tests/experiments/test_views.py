@@ -44,7 +44,8 @@ def test_the_axes_belong_to_the_bench_and_not_to_the_setting(name):
     for settings in exp.grid():
         frame = look(exp, settings).to_json()
         drawn = json.dumps([frame["x"], frame["y"], "strip" in frame and frame["strip"]["slots"]])
-        axes.setdefault(settings.get("evidence"), set()).add(drawn)
+        shown = settings.get("evidence", settings.get("shows"))  # another thing, other axes
+        axes.setdefault(shown, set()).add(drawn)
         low, high = frame["y"]["domain"]
         measured = [s for s in frame["series"] if s["role"] != "theory"]
         values = [float(v) for s in measured for v in s["y"]]

@@ -21,9 +21,11 @@ from vgplib.experiments import (
     descent,
     error_signal,
     freeze_test,
+    memory_race,
     number_formats,
     plateau,
     remedies,
+    steps_versus_depth,
     through_time,
     try_a_remedy,
     two_gradients,
@@ -57,9 +59,11 @@ for _module in (
     activation_gallery,
     activation_race,
     remedies,
+    memory_race,
+    steps_versus_depth,
 ):
     _engine.register(_module.EXPERIMENT)
-for _module in (activation_race, remedies):
+for _module in (activation_race, remedies, memory_race):
     _engine.register(_module.SEARCH)
 
 

@@ -15,12 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vgplib.engine.experiment import Choice
 from vgplib.experiments import steps as training
 from vgplib.experiments.fitted import drawn_as
+from vgplib.experiments.races import Field
 from vgplib.measures.layers import measure
 from vgplib.networks.deep import Deep
 
 WIDTH, STEPS, EVERY, TRAIN = 64, 300, 20, 1120
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 GREEDY_STEPS = 500  # for each layer
 BASELINE: dict[str, Any] = {"activation": "sigmoid", "initialiser": "xavier", "depth": 8}
 
@@ -77,6 +80,16 @@ def images(part: str) -> tuple[Tensor, Tensor]:
     )
 
 
+def field_of(recipes: Mapping[str, Recipe]) -> Field:
+    """A field for :mod:`vgplib.experiments.races`: the recipes, and how one is trained."""
+
+    def train(rate: float, seed: int, part: str, watch: bool, *, row: str) -> dict[str, Any]:
+        return course(recipes[row], rate, seed, part, watch)
+
+    rows = Choice("row", "Network", {name: one.label for name, one in recipes.items()})
+    return Field((rows,), train, RATES, "test digits right")
+
+
 def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> dict[str, Any]:
     """Train once.
 
@@ -88,18 +101,19 @@ def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> di
         watch: Whether to record along the way, and the error signal too; else the end alone.
 
     Returns:
-        ``loss`` (mean cross-entropy over the training images) and ``accuracy``, one value a
-        record; and ``signal``, shape ``(records, depth)``: the norm of dloss/dz of each hidden
+        ``step``, ``loss`` (mean cross-entropy over the training images) and ``accuracy``, one value
+        a record; and ``signal``, shape ``(records, depth)``: the norm of dloss/dz of each hidden
         layer's linear map, over the training images. A run that diverges goes on as NaN.
     """
     x, y = images("train")
     x_other, y_other = images(part)
     net = recipe.build(seed)
     every = EVERY * recipe.times
-    found: dict[str, list] = {"loss": [], "accuracy": [], "signal": []}
+    found: dict[str, list] = {"step": [], "loss": [], "accuracy": [], "signal": []}
     for step in steps(recipe, net, x, y, rate, seed):
         if not (step == STEPS * recipe.times or (watch and step % every == 0)):
             continue
+        found["step"].append(step // recipe.times)
         if watch:
             seen = measure(net, lambda model: F.cross_entropy(model(x), y))
             hidden = seen["name"].str.startswith("hidden.").values

@@ -10,7 +10,7 @@ from typing import Any
 
 from vgplib.experiments.fitted import FITTED
 from vgplib.experiments.races import race, search
-from vgplib.experiments.recipe import Recipe, greedy, unit_variance
+from vgplib.experiments.recipe import Recipe, field_of, greedy, unit_variance
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ REMEDIES: dict[str, Remedy] = {
     "by_layer": _one("steps by each layer's norm (LARS)", MAP, "step", by_layer=True),
 }
 
-RECIPES = {name: remedy.recipe for name, remedy in REMEDIES.items()}
-SEARCH = search("remedy-rates", "Which learning rate for which remedy?", RECIPES)
-EXPERIMENT = race("training-race", "One sick network, all remedies", RECIPES, SEARCH, "nothing")
+FIELD = field_of({name: remedy.recipe for name, remedy in REMEDIES.items()})
+SEARCH = search("remedy-rates", "Which learning rate for which remedy?", FIELD)
+EXPERIMENT = race(
+    "training-race", "One sick network, all remedies", FIELD, SEARCH, {"row": "nothing"}
+)

@@ -2,6 +2,7 @@
 
 from vgplib.networks.activations import ACTIVATIONS, Activation, activation
 from vgplib.networks.data import digits, gaussian
+from vgplib.networks.deep import Deep
 from vgplib.networks.feedforward import FeedForward
 from vgplib.networks.initialisers import INITIALISERS, Initialiser, initialise
 from vgplib.networks.recurrent import CELLS, Recurrent
@@ -11,6 +12,7 @@ __all__ = [
     "CELLS",
     "INITIALISERS",
     "Activation",
+    "Deep",
     "FeedForward",
     "Initialiser",
     "Recurrent",

@@ -9,6 +9,8 @@ from vgplib import errors
 from vgplib.networks.activations import activation as find_activation
 from vgplib.networks.initialisers import initialise
 from vgplib.networks.norms import norm as make_norm
+from vgplib.networks.norms import normalise_weights
+from vgplib.networks.paths import PATHS
 from vgplib.networks.paths import path as make_path
 
 
@@ -48,7 +50,7 @@ class Deep(nn.Module):
             depth: Hidden layers.
             activation: A name in ``ACTIVATIONS``.
             initialiser: A name in ``INITIALISERS``, for the hidden layers and the read-out.
-            gain: Multiplies the hidden weights.
+            gain: Multiplies the hidden weights; with weight norm it is the length of each row.
             norm: A name in ``NORMS``, between the linear map and the activation; or None.
             path: A name in ``PATHS``.
             outputs: Features of the read-out.
@@ -69,12 +71,15 @@ class Deep(nn.Module):
             initialise(layer, initialiser, gain, generator)
             return layer
 
-        grows = path == "dense"
+        grows = errors.choose("path", path, PATHS) == "dense"
         fans = [inputs] + [width * (k if grows else 1) for k in range(1, depth + 1)]
         self.hidden = nn.ModuleList(linear(fan, width, gain) for fan in fans[:-1])
         self.norms = nn.ModuleList(
             make_norm(norm, width, dtype) if norm else nn.Identity() for _ in range(depth)
         )
+        if norm == "weight":
+            for layer in self.hidden:
+                normalise_weights(layer, gain)
         self.readout = linear(fans[-1], outputs, 1.0)
         self.paths = nn.ModuleList(
             make_path(path, width, depth - 1, generator, dtype) for _ in range(depth - 1)
