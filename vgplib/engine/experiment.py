@@ -148,6 +148,7 @@ class Experiment:
     version: int = 1
     batch: Batch | None = None
     shares: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
     scale: Callable[[Settings, tuple[str, ...]], Any] | None = None
     _by_name: dict[str, Control] = field(init=False, repr=False, compare=False)
 

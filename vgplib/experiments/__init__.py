@@ -25,6 +25,7 @@ from vgplib.experiments import (
     number_formats,
     plateau,
     remedies,
+    remedy_costs,
     steps_versus_depth,
     through_time,
     try_a_remedy,
@@ -59,6 +60,7 @@ for _module in (
     activation_gallery,
     activation_race,
     remedies,
+    remedy_costs,
     memory_race,
     steps_versus_depth,
 ):

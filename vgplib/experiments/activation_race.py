@@ -12,9 +12,10 @@ from vgplib.networks.activations import ACTIVATIONS
 
 DEPTH = 20
 
+LABELS = {name: one.label for name, one in ACTIVATIONS.items()} | {"prelu": "PReLU, learned"}
 RECIPES = {
-    name: Recipe(one.label, {"activation": name, "initialiser": FITTED, "depth": DEPTH})
-    for name, one in ACTIVATIONS.items()
+    name: Recipe(label, {"activation": name, "initialiser": FITTED, "depth": DEPTH})
+    for name, label in LABELS.items()
 }
 
 FIELD = field_of(RECIPES)
