@@ -159,6 +159,7 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "Networks of 64 units a layer learn the digits, each at the best of four learning rates. "
-        f"The loss is looked at every {EVERY} steps. At the top edge: not within {MOST} steps. {SEEDS}"
+        f"The loss is looked at every {EVERY} steps. At the top edge: not within {MOST} steps. "
+        f"{SEEDS}"
     ),
 )
