@@ -24,6 +24,7 @@ from vgplib.experiments import (
     initialisation_ladder,
     learning_by_depth,
     memory_race,
+    normalisation,
     number_formats,
     plateau,
     remedies,
@@ -67,6 +68,7 @@ for _module in (
     remedy_costs,
     memory_race,
     steps_versus_depth,
+    normalisation,
 ):
     _engine.register(_module.EXPERIMENT)
 for _module in (activation_race, remedies, memory_race):
