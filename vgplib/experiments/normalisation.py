@@ -125,7 +125,11 @@ EXPERIMENT = Experiment(
                 "relu_default": "ReLU, PyTorch default",
             },
         ),
-        Choice("norm", "Normalisation", {"none": "none", **{n: label for n, (label, _) in NORMS.items()}}),
+        Choice(
+            "norm",
+            "Normalisation",
+            {"none": "none", **{n: label for n, (label, _) in NORMS.items()}},
+        ),
         Slider("batch", "Batch", (4, 8, 16, 64), 1, "samples", whole=True, log=True),
         Slider("depth", "Depth", (5, 10, 20, DEEPEST), 1, "layers", whole=True),
     ),
