@@ -85,7 +85,8 @@ def differences(
             f"{exp.name} at {told(settings)} has {dict(now.sizes)} of {sorted(now.data_vars)}; "
             f"the atlas, {dict(kept.sizes)} of {sorted(kept.data_vars)}."
         )
-    found = [_worst(exp, settings, str(name), kept[name], now[name]) for name in now.data_vars]
+    held = [name for name in now.data_vars if name not in exp.times]
+    found = [_worst(exp, settings, str(name), kept[name], now[name]) for name in held]
     if not any(found):
         return []
     others = []
@@ -94,7 +95,7 @@ def differences(
             others.append(exp.measure(**settings))
     found = [
         _worst(exp, settings, str(name), kept[name], now[name], [o[name] for o in others])
-        for name in now.data_vars
+        for name in held
     ]
     return [difference for difference in found if difference]
 

@@ -21,10 +21,15 @@ from vgplib.experiments import (
     descent,
     error_signal,
     freeze_test,
+    initialisation_ladder,
+    learning_by_depth,
+    memory_race,
     normalisation,
     number_formats,
     plateau,
     remedies,
+    remedy_costs,
+    steps_versus_depth,
     through_time,
     try_a_remedy,
     two_gradients,
@@ -39,6 +44,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPERIMENTS", "atlas", "experiment", "look", "readouts", "run", "sweep"]
 
+# A race needs the atlas of its search: that comes first.
+for _module in (activation_race, remedies, memory_race):
+    _engine.register(_module.SEARCH)
 for _module in (
     chain,
     backprop_by_hand,
@@ -58,11 +66,14 @@ for _module in (
     activation_gallery,
     activation_race,
     remedies,
+    initialisation_ladder,
+    learning_by_depth,
+    remedy_costs,
+    memory_race,
+    steps_versus_depth,
     normalisation,
 ):
     _engine.register(_module.EXPERIMENT)
-for _module in (activation_race, remedies):
-    _engine.register(_module.SEARCH)
 
 
 def run(name: str, **settings: Any) -> xr.Dataset:

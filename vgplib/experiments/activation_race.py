@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from vgplib.experiments.fitted import FITTED
 from vgplib.experiments.races import race, search
-from vgplib.experiments.recipe import Recipe
+from vgplib.experiments.recipe import Recipe, field_of
 from vgplib.networks.activations import ACTIVATIONS
 
 DEPTH = 20
 
+LABELS = {name: one.label for name, one in ACTIVATIONS.items()} | {"prelu": "PReLU, learned"}
 RECIPES = {
-    name: Recipe(one.label, {"activation": name, "initialiser": FITTED, "depth": DEPTH})
-    for name, one in ACTIVATIONS.items()
+    name: Recipe(label, {"activation": name, "initialiser": FITTED, "depth": DEPTH})
+    for name, label in LABELS.items()
 }
 
-SEARCH = search("activation-rates", "Which learning rate for which activation?", RECIPES)
-EXPERIMENT = race("activation-race", "Twenty layers, thirteen activations", RECIPES, SEARCH, "relu")
+FIELD = field_of(RECIPES)
+SEARCH = search("activation-rates", "Which learning rate for which activation?", FIELD)
+EXPERIMENT = race(
+    "activation-race", "Twenty layers, thirteen activations", FIELD, SEARCH, {"row": "relu"}
+)

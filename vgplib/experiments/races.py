@@ -1,56 +1,92 @@
-"""Races: the same network with each of many recipes, tuned alike.
+"""Races: one network or task in many variants, tuned alike.
 
-A learning rate is chosen for each recipe by the same small search: it is trained with each of
-``RATES`` from three random starts, and the rate with the highest mean accuracy on images that are
-kept for this choice wins. Then five other random starts are trained at that rate, and tested on
-images that neither training nor choosing has seen.
+A learning rate is chosen for each variant by the same small search: it is trained at each of the
+rates from three random starts, and the rate with the highest mean share of right answers, on
+examples that are kept for this choice, wins. Then five other random starts are trained at that
+rate, and tested on examples that neither training nor choosing has seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vgplib.engine.experiment import Choice, Experiment
+from vgplib.engine.experiment import Choice, Experiment, Settings
+from vgplib.engine.rounding import OtherRounding
 from vgplib.experiments.reading import SEEDS_OF_MANY, band, heard
-from vgplib.experiments.recipe import EVERY, STEPS, Recipe, course
 from vgplib.experiments.view import Axis, Film, Readout, Series, Strip, View
 from vgplib.numbers import percent, short
 
 if TYPE_CHECKING:
     import xarray as xr
 
-RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 STARTS_TO_CHOOSE, FIRST_TO_CHOOSE = 3, 100
-CLASSES = 10
-LEARNS, LEARNS_WELL = 0.5, 0.9  # of the test digits
+LEARNS, LEARNS_WELL, BEGUN = 0.5, 0.9, 0.2  # shares of right answers
+SHOWS = Choice("shows", "Show", {"accuracy": "right answers", "loss": "training loss"})
+
+# train(rate, seed, part, watch, **settings): see Field.
+Train = Callable[..., Mapping[str, Any]]
 
 
-def search(name: str, title: str, recipes: Mapping[str, Recipe]) -> Experiment:
-    """The experiment that chooses each recipe's learning rate."""
+@dataclass(frozen=True)
+class Field:
+    """What is raced.
 
-    def run(*, row: str, seed: int) -> xr.Dataset:
+    Attributes:
+        controls: Choices: the variants, named ``row``; and more, such as the task.
+        train: ``train(rate, seed, part, watch, **settings)`` trains once. It gives ``step`` (time,
+            in the usual number of steps), ``loss`` and ``accuracy``: one value a record; and
+            ``signal``, shape ``(records, places)``: the error signal's norm along the network.
+            ``accuracy`` is of the examples of a part: those to ``"choose"`` by, or to ``"test"``.
+            Without ``watch``, the last record alone is wanted, and no signal. What diverged is NaN.
+        rates: The learning rates that are tried, ascending.
+        right: What a right answer is, in the plural (``"test digits right"``).
+        places: What the signal passes on its way, in the plural (``"layers"``).
+        first: Where the first of them is (``"input"``).
+        most: The largest loss that charts show.
+    """
+
+    controls: tuple[Choice, ...]
+    train: Train
+    rates: tuple[float, ...]
+    right: str
+    places: str = "layers"
+    first: str = "input"
+    most: float = 3.0
+
+    def label(self, settings: Settings) -> str:
+        """The variant's name, as the reader sees it."""
+        return self.controls[0].show(settings["row"])
+
+
+def search(name: str, title: str, field: Field) -> Experiment:
+    """The experiment that chooses each variant's learning rate."""
+
+    def run(*, seed: int, **settings: Any) -> xr.Dataset:
         import xarray as xr
 
         ends = [
-            course(recipes[row], rate, FIRST_TO_CHOOSE + seed, "choose", watch=False)["accuracy"][0]
-            for rate in RATES
+            field.train(rate, FIRST_TO_CHOOSE + seed, "choose", False, **settings)["accuracy"][-1]
+            for rate in field.rates
         ]
-        return xr.Dataset({"accuracy": ("rate", ends)}, coords={"rate": list(RATES)})
+        return xr.Dataset({"accuracy": ("rate", ends)}, coords={"rate": list(field.rates)})
 
-    def view(data: xr.Dataset, *, row: str) -> View:
-        del row
-        means = np.nan_to_num(data["accuracy"].values).mean(axis=0)
-        chosen, best = RATES[_first_best(means)], float(means.max())
+    def view(data: xr.Dataset, **settings: Any) -> View:
+        del settings
+        means = _means(data)
+        chosen, best = field.rates[means.argmax()], float(means.max())
+        names = tuple(map(short, field.rates))
         return View(
-            x=Axis("learning rate", (-0.5, len(RATES) - 0.5), names=tuple(map(short, RATES))),
-            y=Axis("share of digits right, on images kept for choosing", (0, 1)),
-            series=(Series("share right", list(range(len(RATES))), means.tolist(), kind="bar"),),
+            x=Axis("learning rate", (-0.5, len(names) - 0.5), names=names),
+            y=Axis(f"share of {field.right}, on those kept for choosing", (0, 1)),
+            series=(Series("share right", list(range(len(names))), means.tolist(), kind="bar"),),
             readouts=(
                 Readout("Chosen", short(chosen), chosen),
-                Readout("Digits right at that rate", percent(best), best, percent=True),
+                Readout("Right at that rate", percent(best), best, percent=True),
                 verdict(best),
             ),
         )
@@ -58,69 +94,74 @@ def search(name: str, title: str, recipes: Mapping[str, Recipe]) -> Experiment:
     return Experiment(
         name=name,
         title=title,
-        controls=(_rows(recipes),),
-        start={"row": next(iter(recipes))},
+        controls=field.controls,
+        start={c.name: c.values[0] for c in field.controls},
         run=run,
         view=view,
-        caption=f"{STEPS} steps at each rate, the mean of {STARTS_TO_CHOOSE} random starts.",
+        caption=f"The mean of {STARTS_TO_CHOOSE} random starts at each learning rate.",
         seeds=STARTS_TO_CHOOSE,
         shares=("accuracy",),
     )
 
 
-def _first_best(means: np.ndarray) -> int:
-    """The place of the highest mean; of equal ones, the smallest rate."""
-    return int(means.argmax())
+def _means(data: xr.Dataset) -> np.ndarray:
+    """The mean share at each rate; what diverged has none right."""
+    return np.nan_to_num(data["accuracy"].values).mean(axis=0)
 
 
-def chosen_rate(found_by: Experiment, row: str) -> float:
-    """The learning rate that a search found best for a row, from its atlas.
+def chosen_rate(found_by: Experiment, settings: Settings) -> float:
+    """The learning rate that a search found best, from its atlas; of equal ones, the smallest.
 
     Raises:
         AtlasError: The search's atlas is missing, damaged or out of date.
     """
     from vgplib.engine.atlas import at
 
-    means = np.nan_to_num(at(found_by, {"row": row})["accuracy"].values).mean(axis=0)
-    return RATES[_first_best(means)]
+    data = at(found_by, settings)
+    return float(data["rate"].values[_means(data).argmax()])
 
 
 def race(
-    name: str, title: str, recipes: Mapping[str, Recipe], found_by: Experiment, start: str
+    name: str, title: str, field: Field, found_by: Experiment, start: Mapping[str, str]
 ) -> Experiment:
-    """The experiment in which recipes are trained at their chosen rates, and tested."""
+    """The experiment in which variants are trained at their chosen rates, and tested."""
 
-    def run(*, row: str, shows: str, seed: int) -> xr.Dataset:
+    @functools.lru_cache(maxsize=64)  # for both that can be shown
+    def trained(seed: int, rounding: int | None, **settings: Any) -> Mapping[str, Any]:
+        del rounding
+        rate = chosen_rate(found_by, settings)
+        return {**field.train(rate, seed, "test", True, **settings), "rate": rate}
+
+    def run(*, shows: str, seed: int, **settings: Any) -> xr.Dataset:
         import xarray as xr
 
         del shows
-        rate = chosen_rate(found_by, row)
-        found = course(recipes[row], rate, seed, "test", watch=True)
-        steps = np.arange(len(found["loss"])) * EVERY
+        found = trained(seed, OtherRounding.inside, **settings)
+        places = np.arange(len(found["signal"][0])) + 1
         return xr.Dataset(
             {
                 "loss": ("step", found["loss"]),
                 "accuracy": ("step", found["accuracy"]),
-                "signal": (("step", "layer"), found["signal"]),
-                "rate": rate,
+                "signal": (("step", "place"), found["signal"]),
+                "rate": found["rate"],
             },
-            coords={"step": steps, "layer": np.arange(len(found["signal"][0])) + 1},
+            coords={"step": found["step"], "place": places},
         )
 
-    def view(data: xr.Dataset, *, row: str, shows: str) -> View:
-        steps, values = data["step"].values, data[shows].values
-        times = recipes[row].times
-        ends = data["accuracy"].values[:, -1]
+    def view(data: xr.Dataset, *, shows: str, **settings: Any) -> View:
+        steps = data["step"].values
         lost = np.isnan(data["loss"].values)
-        end = float(np.median(np.nan_to_num(ends)))
-        loss_axis = Axis("training loss", (0, 3))
-        strips = [_heard(data["signal"].values[:, k]) for k in range(len(steps))]
+        end = float(np.median(np.nan_to_num(data["accuracy"].values[:, -1])))
+        shown = Axis("training loss", (0, field.most))
+        if shows == "accuracy":
+            shown = Axis(f"share of {field.right}", (0, 1))
+        strips = [_heard(field, data["signal"].values[:, k]) for k in range(len(steps))]
         return View(
-            x=Axis("step" if times == 1 else f"step, {times} of them at once", (0, STEPS)),
-            y=loss_axis if shows == "loss" else Axis("share of test digits right", (0, 1)),
-            series=(band(recipes[row].label, steps, values),),
+            x=Axis("time, in steps of the usual hardware", (0, float(steps[-1]))),
+            y=shown,
+            series=(band(field.label(settings), steps, data[shows].values),),
             readouts=(
-                Readout("Test digits right", percent(end), end, percent=True),
+                Readout(field.right.capitalize(), percent(end), end, percent=True),
                 Readout("Learning rate chosen", short(float(data["rate"][0]))),
                 _judged(end, lost, steps),
             ),
@@ -131,39 +172,32 @@ def race(
     return Experiment(
         name=name,
         title=title,
-        controls=(
-            _rows(recipes),
-            Choice("shows", "Show", {"accuracy": "test digits right", "loss": "training loss"}),
-        ),
-        start={"row": start, "shows": "accuracy"},
+        controls=(*field.controls, SHOWS),
+        start={**start, "shows": "accuracy"},
         run=run,
         view=view,
         caption=(
-            "Each at the learning rate that the same search chose for it, on images kept apart. "
+            "Each at the learning rate that the same search chose for it, on examples kept apart. "
             f"{SEEDS_OF_MANY}"
         ),
         shares=("accuracy",),
     )
 
 
-def _rows(recipes: Mapping[str, Recipe]) -> Choice:
-    return Choice("row", "Network", {name: one.label for name, one in recipes.items()})
-
-
-def _heard(signal: np.ndarray) -> Strip:
-    """The strip of the signal at one step; ``signal``: shape (seeds, layers)."""
+def _heard(field: Field, signal: np.ndarray) -> Strip:
+    """The strip of the signal at one moment; ``signal``: shape (seeds, places)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         profile = np.median(signal / signal[:, -1:], axis=0)
-    return heard(profile, "layers", signal.shape[1])
+    return heard(profile, field.places, len(profile), ends=(field.first, "loss"))
 
 
 def verdict(right: float) -> Readout:
-    """What a share of digits means, in words."""
+    """What a share of right answers means, in words."""
     if right >= LEARNS_WELL:
         return Readout("Verdict", "Learns", tone="good")
     if right >= LEARNS:
         return Readout("Verdict", "Learns in part", tone="plain")
-    if right > 2 / CLASSES:
+    if right > BEGUN:
         return Readout("Verdict", "Has hardly begun", tone="warn")
     return Readout("Verdict", "Guesses", tone="bad")
 

@@ -15,13 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vgplib.engine.experiment import Choice
 from vgplib.experiments import steps as training
 from vgplib.experiments.fitted import drawn_as
+from vgplib.experiments.races import Field
 from vgplib.measures.layers import measure
 from vgplib.networks.deep import Deep
 
 WIDTH, STEPS, EVERY, TRAIN = 64, 300, 20, 1120
-GREEDY_STEPS = 500  # for each layer
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+GREEDY_STEPS, GREEDY_RATE, SMALLEST_SPREAD = 500, 0.01, 1e-3  # for each layer
 BASELINE: dict[str, Any] = {"activation": "sigmoid", "initialiser": "xavier", "depth": 8}
 
 Before = Callable[[Deep, Tensor, torch.Generator], None]
@@ -39,6 +42,7 @@ class Recipe:
         heads: Whether each hidden layer has a read-out of its own, with a loss of its own.
         adam: Adam in place of gradient descent with momentum.
         by_layer: Whether each weight matrix takes steps in proportion to its own norm (LARS).
+        loss_factor: Multiplies the loss.
         clip: The largest norm of the whole gradient, or None.
         clip_value: The largest absolute value of each of its entries, or None.
         decay: Of the weights, as in ``torch.optim``.
@@ -52,6 +56,7 @@ class Recipe:
     heads: bool = False
     adam: bool = False
     by_layer: bool = False
+    loss_factor: float = 1.0
     clip: float | None = None
     clip_value: float | None = None
     decay: float = 0.0
@@ -68,6 +73,21 @@ class Recipe:
             self.before(net, images("train")[0], torch.Generator().manual_seed(seed))
         return net
 
+    def readouts(self, net: Deep, seed: int) -> nn.ModuleList:
+        """What reads out each hidden layer but the last, if that is part of the recipe."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            layers = net.hidden[1:] if self.heads else []
+            return nn.ModuleList(nn.Linear(WIDTH, 10, dtype=torch.float64) for _ in layers)
+
+    def loss(self, net: Deep, heads: nn.ModuleList, x: Tensor, y: Tensor) -> Tensor:
+        """The cross-entropy of some images, with the mean one of ``heads`` where there are any."""
+        states = net.states(x)
+        loss = F.cross_entropy(net.readout(states[-1]), y)
+        for head, state in zip(heads, states, strict=False):
+            loss = loss + F.cross_entropy(head(state), y) / len(heads)
+        return self.loss_factor * loss
+
 
 def images(part: str) -> tuple[Tensor, Tensor]:
     """Images ``(n, 64)`` and labels ``(n,)`` to ``"train"``, to ``"choose"`` by, to ``"test"``."""
@@ -75,6 +95,16 @@ def images(part: str) -> tuple[Tensor, Tensor]:
     return {"train": (x[:TRAIN], y[:TRAIN]), "choose": (x[TRAIN:], y[TRAIN:])}.get(
         part, (x_test, y_test)
     )
+
+
+def field_of(recipes: Mapping[str, Recipe]) -> Field:
+    """A field for :mod:`vgplib.experiments.races`: the recipes, and how one is trained."""
+
+    def train(rate: float, seed: int, part: str, watch: bool, *, row: str) -> dict[str, Any]:
+        return course(recipes[row], rate, seed, part, watch)
+
+    rows = Choice("row", "Network", {name: one.label for name, one in recipes.items()})
+    return Field((rows,), train, RATES, "test digits right")
 
 
 def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> dict[str, Any]:
@@ -88,18 +118,19 @@ def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> di
         watch: Whether to record along the way, and the error signal too; else the end alone.
 
     Returns:
-        ``loss`` (mean cross-entropy over the training images) and ``accuracy``, one value a
-        record; and ``signal``, shape ``(records, depth)``: the norm of dloss/dz of each hidden
+        ``step``, ``loss`` (mean cross-entropy over the training images) and ``accuracy``, one value
+        a record; and ``signal``, shape ``(records, depth)``: the norm of dloss/dz of each hidden
         layer's linear map, over the training images. A run that diverges goes on as NaN.
     """
     x, y = images("train")
     x_other, y_other = images(part)
     net = recipe.build(seed)
     every = EVERY * recipe.times
-    found: dict[str, list] = {"loss": [], "accuracy": [], "signal": []}
+    found: dict[str, list] = {"step": [], "loss": [], "accuracy": [], "signal": []}
     for step in steps(recipe, net, x, y, rate, seed):
         if not (step == STEPS * recipe.times or (watch and step % every == 0)):
             continue
+        found["step"].append(step // recipe.times)
         if watch:
             seen = measure(net, lambda model: F.cross_entropy(model(x), y))
             hidden = seen["name"].str.startswith("hidden.").values
@@ -115,11 +146,7 @@ def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> di
 
 def steps(recipe: Recipe, net: Deep, x: Tensor, y: Tensor, rate: float, seed: int) -> Iterator[int]:
     """Train; yields how many steps are taken, from 0 on."""
-    heads = nn.ModuleList()
-    if recipe.heads:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            heads.extend(nn.Linear(WIDTH, 10, dtype=x.dtype) for _ in net.hidden[1:])
+    heads = recipe.readouts(net, seed)
     parameters = [*net.parameters(), *heads.parameters()]
     rule: torch.optim.Optimizer = (
         torch.optim.Adam(parameters, lr=rate, weight_decay=recipe.decay)
@@ -132,12 +159,8 @@ def steps(recipe: Recipe, net: Deep, x: Tensor, y: Tensor, rate: float, seed: in
     yield 0
     for step in range(1, STEPS * recipe.times + 1):
         pick = torch.randint(len(x), (recipe.batch,), generator=order)
-        states = net.states(x[pick])
-        loss = F.cross_entropy(net.readout(states[-1]), y[pick])
-        for head, state in zip(heads, states[:-1], strict=recipe.heads):
-            loss = loss + F.cross_entropy(head(state), y[pick]) / len(heads)
         rule.zero_grad()
-        loss.backward()
+        recipe.loss(net, heads, x[pick], y[pick]).backward()
         if recipe.clip is not None:
             nn.utils.clip_grad_norm_(parameters, recipe.clip)
         if recipe.clip_value is not None:
@@ -171,18 +194,21 @@ def unit_variance(net: Deep, x: Tensor, generator: torch.Generator) -> None:
 def greedy(net: Deep, x: Tensor, generator: torch.Generator) -> None:
     """Train each layer alone to keep what it is given, from the input on.
 
-    Each is the encoder of an autoencoder with a linear decoder (Bengio et al. 2007).
+    Each is the encoder of an autoencoder with a linear decoder (Bengio et al. 2007). What a deeper
+    layer is given hardly varies at first: the decoder answers in units of each feature's spread.
     """
     h = x
     for linear in net.hidden:
-        decoder = torch.zeros(h.shape[1], WIDTH, dtype=x.dtype, requires_grad=True)
-        offset = torch.zeros(h.shape[1], dtype=x.dtype, requires_grad=True)
-        rule = torch.optim.Adam([*linear.parameters(), decoder, offset], lr=0.01)
+        decoder = nn.utils.skip_init(nn.Linear, WIDTH, h.shape[1], dtype=x.dtype)
+        nn.init.zeros_(decoder.weight)
+        nn.init.zeros_(decoder.bias)
+        middle, spread = h.mean(dim=0), h.std(dim=0).clamp(min=SMALLEST_SPREAD)
+        rule = torch.optim.Adam([*linear.parameters(), *decoder.parameters()], lr=GREEDY_RATE)
         for _ in range(GREEDY_STEPS):
             given = h[torch.randint(len(h), (training.BATCH,), generator=generator)]
-            kept = net.activation(linear(given))
             rule.zero_grad()
-            F.mse_loss(F.linear(kept, decoder, offset), given).backward()
+            restored = decoder(net.activation(linear(given)))
+            F.mse_loss(restored, (given - middle) / spread).backward()
             rule.step()
         with torch.no_grad():
             h = net.activation(linear(h))

@@ -26,6 +26,8 @@ class Deep(nn.Module):
         paths: The ways around each layer but the first.
         readout: The linear read-out.
         activation: The :class:`~vgplib.networks.activations.Activation` of the hidden layers.
+        slopes: With ``"prelu"``, an ``nn.PReLU`` for each hidden layer, which learns its slope;
+            else empty.
     """
 
     def __init__(
@@ -80,6 +82,8 @@ class Deep(nn.Module):
         if norm == "weight":
             for layer in self.hidden:
                 normalise_weights(layer, gain)
+        learned = range(depth if activation == "prelu" else 0)
+        self.slopes = nn.ModuleList(nn.PReLU(dtype=dtype) for _ in learned)
         self.readout = linear(fans[-1], outputs, 1.0)
         self.paths = nn.ModuleList(
             make_path(path, width, depth - 1, generator, dtype) for _ in range(depth - 1)
@@ -96,7 +100,8 @@ class Deep(nn.Module):
         """
         found: list[Tensor] = []
         for k, (linear, norm) in enumerate(zip(self.hidden, self.norms, strict=True)):
-            y = self.activation(norm(linear(found[-1] if found else x)))
+            z = norm(linear(found[-1] if found else x))
+            y = self.slopes[k](z) if self.slopes else self.activation(z)
             found.append(self.paths[k - 1](found[-1], y) if k else y)
         return found
 
