@@ -21,7 +21,10 @@ from vgplib.experiments import (
     descent,
     error_signal,
     freeze_test,
+    initialisation_ladder,
+    learning_by_depth,
     memory_race,
+    normalisation,
     number_formats,
     plateau,
     remedies,
@@ -60,9 +63,12 @@ for _module in (
     activation_gallery,
     activation_race,
     remedies,
+    initialisation_ladder,
+    learning_by_depth,
     remedy_costs,
     memory_race,
     steps_versus_depth,
+    normalisation,
 ):
     _engine.register(_module.EXPERIMENT)
 for _module in (activation_race, remedies, memory_race):
