@@ -48,6 +48,7 @@ class Field:
         places: What the signal passes on its way, in the plural (``"layers"``).
         first: Where the first of them is (``"input"``).
         most: The largest loss that charts show.
+        clock: What runs along them: steps, or what makes steps of unequal work comparable.
     """
 
     controls: tuple[Choice, ...]
@@ -57,6 +58,7 @@ class Field:
     places: str = "layers"
     first: str = "input"
     most: float = 3.0
+    clock: str = "step"
 
     def label(self, settings: Settings) -> str:
         """The variant's name, as the reader sees it."""
@@ -152,9 +154,9 @@ def race(
             shown = Axis(f"share of {field.right}", (0, 1))
         strips = [_heard(field, data["signal"].values[:, k]) for k in range(len(steps))]
         return View(
-            x=Axis("time, in steps of the usual hardware", (0, float(steps[-1]))),
+            x=Axis(field.clock, (0, float(steps[-1]))),
             y=shown,
-            series=(band(field.label(settings), steps, data[shows].values),),
+            series=(band(field.label(settings), steps, _counted(data[shows])),),
             readouts=(
                 Readout(field.right.capitalize(), percent(end), end, percent=True),
                 Readout("Learning rate chosen", short(float(data["rate"][0]))),
@@ -188,10 +190,18 @@ def _trained(
     return train(rate, seed, "test", True, **dict(settings))
 
 
+def _counted(shown: xr.DataArray) -> np.ndarray:
+    """Its values; what diverged is right about nothing, and its loss is beyond any chart."""
+    lost = 0.0 if shown.name == "accuracy" else np.inf
+    return np.where(np.isnan(shown.values), lost, shown.values)
+
+
 def _heard(field: Field, signal: np.ndarray) -> Strip:
-    """The strip of the signal at one moment; ``signal``: shape (seeds, places)."""
+    """The strip at one moment, of the runs that are finite; ``signal``: shape (seeds, places)."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        profile = np.median(signal / signal[:, -1:], axis=0)
+        runs = signal / signal[:, -1:]
+    sound = np.isfinite(runs).all(axis=1)
+    profile = np.median(runs[sound] if sound.any() else runs, axis=0)
     return heard(profile, field.places, len(profile), ends=(field.first, "loss"))
 
 
