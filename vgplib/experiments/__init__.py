@@ -17,6 +17,7 @@ from vgplib.experiments import (
     backprop_by_hand,
     chain,
     dead_units,
+    degradation,
     depth_and_width,
     descent,
     error_signal,
@@ -24,8 +25,10 @@ from vgplib.experiments import (
     memory_race,
     number_formats,
     plateau,
+    pre_and_post_norm,
     remedies,
     remedy_costs,
+    residual,
     steps_versus_depth,
     through_time,
     try_a_remedy,
@@ -63,6 +66,9 @@ for _module in (
     remedy_costs,
     memory_race,
     steps_versus_depth,
+    residual,
+    degradation,
+    pre_and_post_norm,
 ):
     _engine.register(_module.EXPERIMENT)
 for _module in (activation_race, remedies, memory_race):
