@@ -22,7 +22,10 @@ from vgplib.experiments import (
     descent,
     error_signal,
     freeze_test,
+    initialisation_ladder,
+    learning_by_depth,
     memory_race,
+    normalisation,
     number_formats,
     plateau,
     pre_and_post_norm,
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPERIMENTS", "atlas", "experiment", "look", "readouts", "run", "sweep"]
 
+# A race needs the atlas of its search: that comes first.
+for _module in (activation_race, remedies, memory_race):
+    _engine.register(_module.SEARCH)
 for _module in (
     chain,
     backprop_by_hand,
@@ -63,16 +69,17 @@ for _module in (
     activation_gallery,
     activation_race,
     remedies,
+    initialisation_ladder,
+    learning_by_depth,
     remedy_costs,
     memory_race,
     steps_versus_depth,
+    normalisation,
     residual,
     degradation,
     pre_and_post_norm,
 ):
     _engine.register(_module.EXPERIMENT)
-for _module in (activation_race, remedies, memory_race):
-    _engine.register(_module.SEARCH)
 
 
 def run(name: str, **settings: Any) -> xr.Dataset:
