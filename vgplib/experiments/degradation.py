@@ -78,7 +78,6 @@ def view(data: xr.Dataset, *, row: str, layers: int) -> View:
     del layers
     losses = data["loss"].values
     right = float(np.median(data["right"].values))
-    signal = data["signal"].values
     lost = int((~np.isfinite(losses[:, -1])).sum())
     said = verdict(right)
     note = f"{lost} of {len(losses)} runs diverged" if lost else ""
@@ -88,12 +87,18 @@ def view(data: xr.Dataset, *, row: str, layers: int) -> View:
         series=(band(ROWS[row][0], data["step"].values, losses),),
         readouts=(
             Readout("Training images right", percent(right), right, percent=True),
-            ratio_readout(
-                "First layer's signal at the start", float(np.median(signal[:, 0] / signal[:, 1]))
-            ),
+            _heard(data["signal"].values),
             Readout("Verdict", said.text, tone=said.tone, note=note),
         ),
     )
+
+
+def _heard(signal: np.ndarray) -> Readout:
+    """The first layer's signal over the last block's; ``signal``: shape (seeds, 2)."""
+    label = "First layer's signal at the start"
+    if not signal.any():
+        return Readout(label, "none: the read-out is 0")
+    return ratio_readout(label, float(np.median(signal[:, 0] / signal[:, 1])))
 
 
 EXPERIMENT = Experiment(
