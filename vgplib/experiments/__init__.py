@@ -17,6 +17,7 @@ from vgplib.experiments import (
     backprop_by_hand,
     chain,
     dead_units,
+    degradation,
     depth_and_width,
     descent,
     error_signal,
@@ -27,8 +28,10 @@ from vgplib.experiments import (
     normalisation,
     number_formats,
     plateau,
+    pre_and_post_norm,
     remedies,
     remedy_costs,
+    residual,
     steps_versus_depth,
     through_time,
     try_a_remedy,
@@ -72,6 +75,9 @@ for _module in (
     memory_race,
     steps_versus_depth,
     normalisation,
+    residual,
+    degradation,
+    pre_and_post_norm,
 ):
     _engine.register(_module.EXPERIMENT)
 
