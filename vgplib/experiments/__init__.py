@@ -21,6 +21,7 @@ from vgplib.experiments import (
     descent,
     error_signal,
     freeze_test,
+    gates,
     memory_race,
     number_formats,
     plateau,
@@ -62,6 +63,7 @@ for _module in (
     remedies,
     remedy_costs,
     memory_race,
+    gates,
     steps_versus_depth,
 ):
     _engine.register(_module.EXPERIMENT)
