@@ -6,116 +6,183 @@ The baseline: eight sigmoid layers with Xavier's weights, which guess after 300 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from vgplib.experiments.fitted import FITTED
 from vgplib.experiments.races import race, search
 from vgplib.experiments.recipe import Recipe, field_of, greedy, unit_variance
 
+Changes = Literal["network", "start", "training", "machine"]
+
 
 @dataclass(frozen=True)
 class Remedy:
-    """A recipe, and where it belongs.
+    """A recipe, and what there is to know about it beside its race.
 
     Attributes:
         recipe: How the network is built and trained.
         page: The page that tells about it: a file in ``chapters/``, without its ending.
-        touches: The factor of the product of Jacobians that it changes, a name in ``FACTORS``.
+        touches: What it changes on the signal's way, a name in ``FACTORS``.
+        changes: What has to be changed for it. A model that is already trained keeps its network
+            and its start.
+        fails: Where it does not help, or harms, in a few words.
     """
 
     recipe: Recipe
     page: str
     touches: str
+    changes: Changes
+    fails: str
 
 
-# What the error signal at layer 1 is made of, and what else decides whether a layer learns.
+# What the error signal is multiplied by on its way to layer 1, and what else decides whether a
+# layer learns: the name of each, and what it is.
 FACTORS = {
-    "slope": "the slope of the activation",
-    "weights": "the scale of the weights",
-    "number": "how many factors there are",
-    "path": "an added path",
-    "gate": "a gate",
-    "format": "the number format",
-    "step": "the step that is made of it",
-    "none": "none of them",
+    "slope": ("the slope", "of the activation, where the units' sums are"),
+    "weights": ("the weight scale", "how much the weights of a layer enlarge the signal"),
+    "number": ("the number of layers", "how often slope and weight scale are multiplied"),
+    "path": ("a path around", "what gets by without being multiplied"),
+    "gate": ("a gate", "which decides what is multiplied and what gets by"),
+    "format": ("the number format", "which turns what is too small into 0"),
+    "step": ("the step", "what the optimiser makes of a gradient"),
+    "none": ("none of them", "the signal reaches layer 1 as before"),
 }
 
-
-def _one(label: str, page: str, touches: str, network: dict[str, Any] | None = None, **rest: Any):
-    return Remedy(Recipe(label, network or {}, **rest), page, touches)
-
-
-def _phi(name: str, initialiser: str = "he", gain: float = 1.0) -> dict[str, Any]:
-    return {"activation": name, "initialiser": initialiser, "gain": gain}
-
-
-ACTIVATIONS, INIT, NORM = "04-activations", "remedies/initialization", "remedies/normalization"
+CH4, INIT, NORM = "04-activations", "remedies/initialization", "remedies/normalization"
 SKIP, GATE = "remedies/skip-connections", "remedies/gating"
 LAYERWISE, DEPTH = "remedies/layerwise-pretraining", "remedies/depth-and-hardware"
 MAP = "05-remedies"
 
+
+def _slope(label: str, activation: str, initialiser: str, fails: str) -> Remedy:
+    network = {"activation": activation, "initialiser": initialiser}
+    return Remedy(Recipe(label, network), CH4, "slope", "network", fails)
+
+
+def _start(label: str, fails: str, activation: str = "sigmoid", **rest: Any) -> Remedy:
+    before = rest.pop("before", None)
+    recipe = Recipe(label, {"activation": activation, **rest}, before=before)
+    return Remedy(recipe, INIT, "weights", "start", fails)
+
+
+def _norm(label: str, fails: str, **network: Any) -> Remedy:
+    return Remedy(Recipe(label, network), NORM, "weights", "network", fails)
+
+
+def _path(label: str, fails: str, **network: Any) -> Remedy:
+    return Remedy(Recipe(label, network), SKIP, "path", "network", fails)
+
+
+def _other(
+    label: str, page: str, touches: str, changes: Changes, fails: str, **recipe: Any
+) -> Remedy:
+    return Remedy(Recipe(label, **recipe), page, touches, changes, fails)
+
+
+UNFIT = "with weights that do not fit it"
+PLAIN_DEEP = "in very deep plain networks"
+HARDLY_STEEP = "a sigmoid passes too little at any middling scale"
+NO_RATIO = "all layers get the same factor"
+
 REMEDIES: dict[str, Remedy] = {
-    "nothing": _one("nothing: sigmoid, Xavier", MAP, "none"),
+    "nothing": _other("nothing: sigmoid, Xavier", MAP, "none", "network", "here"),
     # the slope
-    "relu_he": _one("ReLU, He", ACTIVATIONS, "slope", _phi("relu")),
-    "relu_xavier": _one("ReLU, Xavier", ACTIVATIONS, "slope", _phi("relu", "xavier")),
-    "leaky_relu": _one("leaky ReLU, He", ACTIVATIONS, "slope", _phi("leaky_relu")),
-    "prelu": _one("PReLU, learned, He", ACTIVATIONS, "slope", _phi("prelu")),
-    "elu": _one("ELU, He", ACTIVATIONS, "slope", _phi("elu")),
-    "selu": _one("SELU, LeCun", ACTIVATIONS, "slope", _phi("selu", "lecun")),
-    "gelu": _one("GELU, He", ACTIVATIONS, "slope", _phi("gelu")),
-    "silu": _one("SiLU, He", ACTIVATIONS, "slope", _phi("silu")),
-    "tanh": _one("tanh, Xavier", ACTIVATIONS, "slope", _phi("tanh", "xavier")),
+    "relu_he": _slope("ReLU, He", "relu", "he", "units die at large rates"),
+    "relu_xavier": _slope("ReLU, Xavier", "relu", "xavier", "keeps 0.71 per layer: " + PLAIN_DEEP),
+    "leaky_relu": _slope("leaky ReLU, He", "leaky_relu", "he", UNFIT),
+    "prelu": _slope("PReLU, learned, He", "prelu", "he", UNFIT),
+    "elu": _slope("ELU, He", "elu", "he", PLAIN_DEEP),
+    "selu": _slope("SELU, LeCun", "selu", "lecun", UNFIT),
+    "gelu": _slope("GELU, He", "gelu", "he", PLAIN_DEEP),
+    "silu": _slope("SiLU, He", "silu", "he", PLAIN_DEEP),
+    "tanh": _slope("tanh, Xavier", "tanh", "xavier", "with large weights: it saturates"),
     # the weights
-    "he": _one("sigmoid, He", INIT, "weights", {"initialiser": "he"}),
-    "orthogonal": _one("sigmoid, orthogonal", INIT, "weights", {"initialiser": "orthogonal"}),
-    "gain_4": _one("sigmoid, Xavier × 4", INIT, "weights", {"gain": 4.0}),
-    "fitted": _one(
-        "sigmoid, weights fitted to it",
-        INIT,
-        "weights",
-        _phi("sigmoid", FITTED),
+    "he": _start("sigmoid, He", HARDLY_STEEP, initialiser="he"),
+    "orthogonal": _start("sigmoid, orthogonal", HARDLY_STEEP, initialiser="orthogonal"),
+    "gain_4": _start("sigmoid, Xavier × 4", "elsewhere: the scale belongs to sigmoid", gain=4.0),
+    "fitted": _start("sigmoid, weights fitted to it", PLAIN_DEEP, initialiser=FITTED),
+    "lsuv": _start("sigmoid, LSUV", HARDLY_STEEP, initialiser="orthogonal", before=unit_variance),
+    "tanh_orthogonal": _start(
+        "tanh, orthogonal",
+        "with ReLU: it switches half of it off",
+        "tanh",
+        initialiser="orthogonal",
     ),
-    "lsuv": _one(
-        "sigmoid, LSUV", INIT, "weights", {"initialiser": "orthogonal"}, before=unit_variance
-    ),
-    "tanh_orthogonal": _one("tanh, orthogonal", INIT, "weights", _phi("tanh", "orthogonal")),
     # norms
-    "batch_norm": _one("batch norm", NORM, "weights", {"norm": "batch"}),
-    "layer_norm": _one("layer norm", NORM, "weights", {"norm": "layer"}),
-    "rms_norm": _one("RMS norm", NORM, "weights", {"norm": "rms"}),
-    "group_norm": _one("group norm", NORM, "weights", {"norm": "group"}),
-    "weight_norm": _one("weight norm", NORM, "weights", {"norm": "weight"}),
-    "layer_norm_relu": _one("layer norm, ReLU", NORM, "weights", _phi("relu") | {"norm": "layer"}),
-    # paths
-    "skip": _one("skip connections", SKIP, "path", {"path": "skip"}),
-    "resnet": _one(
-        "residual network: skips, batch norm, ReLU",
-        SKIP,
-        "path",
-        _phi("relu") | {"path": "skip", "norm": "batch"},
+    "batch_norm": _norm("batch norm", "small batches; deep plain ReLU networks", norm="batch"),
+    "layer_norm": _norm("layer norm", "with sigmoid", norm="layer"),
+    "rms_norm": _norm("RMS norm", "with sigmoid", norm="rms"),
+    "group_norm": _norm("group norm", "with sigmoid", norm="group"),
+    "weight_norm": _norm("weight norm", "if the lengths do not fit", norm="weight"),
+    "layer_norm_relu": _norm(
+        "layer norm, ReLU", "with sigmoid", norm="layer", activation="relu", initialiser="he"
     ),
-    "scaled": _one("skips, branches × 1/√7", SKIP, "path", {"path": "scaled"}),
-    "rezero": _one("ReZero", SKIP, "path", {"path": "rezero"}),
-    "dense": _one("dense connections", SKIP, "path", {"path": "dense"}),
-    "highway": _one("highway gates", GATE, "gate", {"path": "highway"}),
+    # paths
+    "skip": _path("skip connections", "deep, without a norm or a scale: it explodes", path="skip"),
+    "resnet": _path(
+        "residual network: skips, batch norm, ReLU",
+        "small batches",
+        path="skip",
+        norm="batch",
+        activation="relu",
+        initialiser="he",
+    ),
+    "scaled": _path("skips, branches × 1/√7", "the scale must know the depth", path="scaled"),
+    "rezero": _path("ReZero", "starts slowly: branches begin at 0", path="rezero"),
+    "dense": _path("dense connections", "memory grows with the depth squared", path="dense"),
+    "highway": _other(
+        "highway gates",
+        GATE,
+        "gate",
+        "network",
+        "gates that start shut to what goes by",
+        network={"path": "highway"},
+    ),
     # layer by layer
-    "greedy": _one("greedy pre-training", LAYERWISE, "weights", before=greedy),
-    "heads": _one("auxiliary losses", LAYERWISE, "number", heads=True),
+    "greedy": _other(
+        "greedy pre-training",
+        LAYERWISE,
+        "weights",
+        "start",
+        "when each layer gets too few steps",
+        before=greedy,
+    ),
+    "heads": _other(
+        "auxiliary losses",
+        LAYERWISE,
+        "number",
+        "network",
+        "when the losses want different things",
+        heads=True,
+    ),
     # fewer factors, and more steps
-    "depth_4": _one("four layers", DEPTH, "number", {"depth": 4}),
-    "depth_2": _one("two layers", DEPTH, "number", {"depth": 2}),
-    "hardware": _one("hardware ten times as fast: 3000 steps", DEPTH, "none", times=10),
-    "batch_16": _one("batches of 16", DEPTH, "none", batch=16),
+    "depth_4": _other(
+        "four layers", DEPTH, "number", "network", "where depth is needed", network={"depth": 4}
+    ),
+    "depth_2": _other(
+        "two layers", DEPTH, "number", "network", "where depth is needed", network={"depth": 2}
+    ),
+    "hardware": _other(
+        "hardware ten times as fast: 3000 steps", DEPTH, "none", "machine", NO_RATIO, times=10
+    ),
+    "batch_16": _other("batches of 16", DEPTH, "none", "training", NO_RATIO, batch=16),
     # the step
-    "clip": _one("clipping at norm 1", MAP, "step", clip=1.0),
-    "clip_low": _one("clipping at norm 0.01", MAP, "step", clip=0.01),
-    "clip_value": _one("clipping by value", MAP, "step", clip_value=0.01),
-    "decay": _one("weight decay 0.0001", MAP, "none", decay=1e-4),
-    "decay_large": _one("weight decay 0.01", MAP, "none", decay=1e-2),
-    "loss_1000": _one("the loss times 1000", MAP, "format", loss_factor=1000.0),
-    "adam": _one("Adam", MAP, "step", adam=True),
-    "by_layer": _one("steps by each layer's norm (LARS)", MAP, "step", by_layer=True),
+    "clip": _other("clipping at norm 1", MAP, "none", "training", NO_RATIO, clip=1.0),
+    "clip_low": _other("clipping at norm 0.01", MAP, "none", "training", NO_RATIO, clip=0.01),
+    "clip_value": _other(
+        "clipping by value", MAP, "step", "training", "it makes nothing larger", clip_value=0.01
+    ),
+    "decay": _other("weight decay 0.0001", MAP, "none", "training", NO_RATIO, decay=1e-4),
+    "decay_large": _other(
+        "weight decay 0.01", MAP, "weights", "training", "it makes weights smaller", decay=1e-2
+    ),
+    "loss_1000": _other(
+        "the loss times 1000", MAP, "format", "training", NO_RATIO, loss_factor=1000.0
+    ),
+    "adam": _other("Adam", MAP, "step", "training", "deeper: it enlarges noise, too", adam=True),
+    "by_layer": _other(
+        "steps by each layer's norm (LARS)", MAP, "step", "training", "small batches", by_layer=True
+    ),
 }
 
 FIELD = field_of({name: remedy.recipe for name, remedy in REMEDIES.items()})
