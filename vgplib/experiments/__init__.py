@@ -22,7 +22,10 @@ from vgplib.experiments import (
     error_signal,
     freeze_test,
     gates,
+    initialisation_ladder,
+    learning_by_depth,
     memory_race,
+    normalisation,
     number_formats,
     plateau,
     remedies,
@@ -61,10 +64,13 @@ for _module in (
     activation_gallery,
     activation_race,
     remedies,
+    initialisation_ladder,
+    learning_by_depth,
     remedy_costs,
     memory_race,
     gates,
     steps_versus_depth,
+    normalisation,
 ):
     _engine.register(_module.EXPERIMENT)
 for _module in (activation_race, remedies, memory_race):
