@@ -9,6 +9,7 @@ from torch import nn
 
 import vgplib as vgp
 from vgplib.experiments import gates
+from vgplib.experiments import steps as training
 from vgplib.measures import theory
 from vgplib.networks import Deep, Recurrent, gaussian
 
@@ -91,6 +92,21 @@ def test_twice_the_layers_square_what_a_highway_passes():
     assert hundred == pytest.approx(fifty**2, rel=0.1)
 
 
+@pytest.mark.parametrize(("path", "learns"), [("highway", True), ("plain", False)])
+def test_fifty_sigmoid_layers_learn_the_digits_if_their_gates_start_nearly_shut(path, learns):
+    """Srivastava et al. 2015, at a tenth of their depth and less."""
+    x, y, x_test, y_test = training.data()
+    net = Deep(64, 64, 50, "sigmoid", "xavier", path=path, seed=1)
+    with torch.no_grad():
+        for gate in (p.gate for p in net.paths if path == "highway"):
+            gate.bias.fill_(-4)
+    rule = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    for _ in training.taken(net, rule, x, y, steps=100, seed=1):
+        pass
+    right = training.accuracy(net, x_test, y_test)
+    assert right > 0.8 if learns else right < 0.2
+
+
 def test_a_forget_bias_of_1_is_enough_for_ten_steps_and_not_for_fifty():
     assert gate(1, bias=1, length=10) > 0.02 and gate(1, bias=1, length=50) < 1e-3
 
@@ -143,3 +159,34 @@ def test_one_layer_of_attention_is_one_hop_at_any_distance(places):
     """A place's share is a matter of luck, and not of how far back it is."""
     runs = [oldest_over_newest(places, seed) for seed in range(5)]
     assert 1 / 2 < np.median(runs) < 2
+
+
+def tries(row):
+    """How many of twelve tries, four learning rates and three starts, learn the adding problem."""
+    found = vgp.atlas("memory-rates").accuracy.sel(row=row, task="adding")
+    return int((found >= 0.5).sum())
+
+
+def right(row, task="adding"):
+    return vgp.readouts("memory-race", row=row, task=task)[0].value
+
+
+def test_gated_cells_learn_the_adding_problem_and_a_plain_one_never_does():
+    """Hochreiter & Schmidhuber 1997."""
+    assert all(right(row) > 0.8 for row in ("lstm", "lstm_forget_1", "lstm_chrono", "gru"))
+    assert right("rnn") < 0.25 and tries("rnn") == 0
+
+
+def test_a_better_start_makes_learning_likelier():
+    """Jozefowicz et al. 2015, in part; Tallec & Ollivier 2018."""
+    assert tries("lstm") < tries("lstm_forget_1") < tries("lstm_chrono")
+    assert tries("lstm") < tries("gru")
+
+
+def test_the_lstm_guesses_first_and_learns_once_its_gates_have_opened():
+    """In a fresh one, next to nothing of the signal is left over forty steps."""
+    run = vgp.atlas("memory-race").sel(row="lstm", task="adding", shows="accuracy").median("seed")
+    heard = run.signal.isel(place=0) / run.signal.isel(place=-1)
+    assert heard[0] < 1e-6
+    assert run.accuracy[len(run.step) // 4] < 0.4 < 0.8 < run.accuracy[-1]
+    assert heard[-1] > 1000 * heard[0]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 WIDTH, INPUTS, BATCH, LONGEST = 32, 8, 8, 100
 HIGHWAY_WIDTH = 64
-DOMAIN = (1e-15, 1e3)
+DOMAIN = (1e-8, 100.0)
 
 # The memory after each hop, and the gate that each hop kept the memory before it by: tensors of
 # shape (batch, units), and of that shape or a number.
@@ -170,7 +170,7 @@ EXPERIMENT = Experiment(
         Slider("bias", "Bias of the gate that keeps", (-2, -1, 0, 1, 2, 3, 4, 5, 6), step=0.1),
         Slider("length", "Length", (10, 25, 50, LONGEST), 1, "hops", whole=True),
     ),
-    start={"memory": "lstm", "bias": 0, "length": 50},
+    start={"memory": "lstm", "bias": 2, "length": 50},
     run=run,
     view=view,
     scale=scale,
