@@ -3,8 +3,9 @@
 ``python -m vgplib.engine.atlas`` measures what is missing or out of date;
 ``python -m vgplib.engine.atlas NAME --force`` measures one anew. A stopped run goes on
 where it was, and a file appears only when it is whole. ``--scheduler tcp://HOST:PORT``
-measures on the workers of a Dask cluster. ``--verify`` measures every setting again, and says what
-differs from the atlas by more than another processor's rounding explains.
+measures on the workers of a Dask cluster; without it, on all cores of this machine.
+``--verify`` measures every setting again, and says what differs from the atlas by more than
+another processor's rounding explains.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import hashlib
 import json
 import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vgplib.engine import provenance
+from vgplib.engine import cluster, provenance
 from vgplib.engine.chunks import write
 from vgplib.engine.experiment import EXPERIMENTS, Experiment, Settings, experiment
 from vgplib.engine.grid import Grid, measure
@@ -165,22 +167,26 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if given.verify:
         return _verify(chosen)
-    for exp in chosen:
-        try:
-            if not given.force:
-                load(exp.name)
-                print(f"{exp.name}: up to date")
-                continue
-        except AtlasError as problem:
-            print(problem)
-        try:
-            path = build(exp, memory=given.memory, scheduler=given.scheduler)
-        except (ValueError, GridError) as problem:
-            print(problem, file=sys.stderr)
-            return 2
-        except KeyboardInterrupt:
-            return 130
-        print(f"{exp.name}: wrote {path.name}, {path.stat().st_size / 1e6:.2f} MB")
+    with ExitStack() as stack:
+        workers = functools.cache(lambda: stack.enter_context(cluster.local()))
+        for exp in chosen:
+            try:
+                if not given.force:
+                    load(exp.name)
+                    print(f"{exp.name}: up to date")
+                    continue
+            except AtlasError as problem:
+                print(problem)
+            try:
+                # A batch uses all cores by itself; single runs are shared out.
+                scheduler = given.scheduler or (None if exp.batch else workers())
+                path = build(exp, memory=given.memory, scheduler=scheduler)
+            except (ValueError, GridError) as problem:
+                print(problem, file=sys.stderr)
+                return 2
+            except KeyboardInterrupt:
+                return 130
+            print(f"{exp.name}: wrote {path.name}, {path.stat().st_size / 1e6:.2f} MB")
     return 0
 
 

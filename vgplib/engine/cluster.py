@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from vgplib.errors import GridError
 
 TIMEOUT = 30  # seconds in which a scheduler must answer; a busy machine takes its time
+
+
+@contextmanager
+def local() -> Iterator[str | None]:
+    """A cluster on this machine while inside: one worker for each of its cores.
+
+    Yields:
+        The scheduler's address; None where there is one core, or no Dask.
+    """
+    cores = os.cpu_count() or 1
+    try:
+        from distributed import LocalCluster
+    except ImportError:
+        cores = 1
+    if cores == 1:
+        yield None
+        return
+    options = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": logging.CRITICAL}
+    with LocalCluster(n_workers=cores, threads_per_worker=1, **options) as here:
+        yield here.scheduler_address
 
 
 def results(

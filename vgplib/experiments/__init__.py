@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPERIMENTS", "atlas", "experiment", "look", "readouts", "run", "sweep"]
 
+# A race needs the atlas of its search: that comes first.
+for _module in (activation_race, remedies, memory_race):
+    _engine.register(_module.SEARCH)
 for _module in (
     chain,
     backprop_by_hand,
@@ -73,8 +76,6 @@ for _module in (
     normalisation,
 ):
     _engine.register(_module.EXPERIMENT)
-for _module in (activation_race, remedies, memory_race):
-    _engine.register(_module.SEARCH)
 
 
 def run(name: str, **settings: Any) -> xr.Dataset:
