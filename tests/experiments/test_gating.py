@@ -162,7 +162,7 @@ def test_one_layer_of_attention_is_one_hop_at_any_distance(places):
 
 
 def tries(row):
-    """How many of twelve tries, four learning rates and three starts, learn the adding problem."""
+    """How many tries, at each learning rate from each of three starts, learn to add."""
     found = vgp.atlas("memory-rates").accuracy.sel(row=row, task="adding")
     return int((found >= 0.5).sum())
 
@@ -181,6 +181,16 @@ def test_a_better_start_makes_learning_likelier():
     """Jozefowicz et al. 2015, in part; Tallec & Ollivier 2018."""
     assert tries("lstm") < tries("lstm_forget_1") < tries("lstm_chrono")
     assert tries("lstm") < tries("gru")
+
+
+def test_a_gru_starts_as_faintly_as_an_lstm_and_opens_its_gates_soonest():
+    race = vgp.atlas("memory-race").sel(task="adding", shows="accuracy").median("seed")
+    faint = (race.signal.isel(place=0) / race.signal.isel(place=-1)).isel(step=0)
+    assert faint.sel(row="gru") < 1e-6 and faint.sel(row="lstm") < 1e-6
+    learnt = (race.accuracy >= 0.5).argmax("step")
+    assert all(
+        learnt.sel(row="gru") < learnt.sel(row=f"lstm{k}") for k in ("", "_forget_1", "_chrono")
+    )
 
 
 def test_the_lstm_guesses_first_and_learns_once_its_gates_have_opened():
