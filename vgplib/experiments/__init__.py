@@ -20,10 +20,12 @@ from vgplib.experiments import (
     depth_and_width,
     descent,
     error_signal,
+    folds,
     freeze_test,
     memory_race,
     number_formats,
     plateau,
+    pretraining,
     remedies,
     remedy_costs,
     steps_versus_depth,
@@ -63,6 +65,8 @@ for _module in (
     remedy_costs,
     memory_race,
     steps_versus_depth,
+    folds,
+    pretraining,
 ):
     _engine.register(_module.EXPERIMENT)
 for _module in (activation_race, remedies, memory_race):
