@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import re
 import shutil
 import subprocess
@@ -21,11 +22,14 @@ PAGES = BUILD / "html"
 NEXT = BUILD / "next"
 STAMP = BUILD / "book-stamp"
 LOG = BUILD / "book.log"
+CONFIG = BUILD / "config.yml"
+EXECUTED = BUILD / "executed"  # notebooks that were run, by what they were run with
 INPUTS = (
     *("_config.yml", "_toc.yml", "intro.ipynb", "pyproject.toml", "setup.py", "requirements.txt"),
     *("chapters", "quizzes", "appendix", "vgplib"),
 )
 PACKAGE = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "quizzes", "vgplib")
+FORCE = "execute_notebooks: force"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -49,6 +53,7 @@ def build() -> Path:
     NEXT.mkdir(parents=True)
     program = str(Path(environment.python()).with_name("jupyter-book"))
     command = [program, "build", ".", "--path-output", str(NEXT), "-n", "-W", "--keep-going"]
+    command += ["--config", str(_config())]
     told: list[str] = []
     with (
         LOG.open("w", encoding="utf-8") as log,
@@ -87,6 +92,26 @@ def build() -> Path:
     shutil.rmtree(NEXT)
     STAMP.write_text(wanted)
     return PAGES
+
+
+def _config() -> Path:
+    """The book's configuration, with notebooks run only where their code, or what runs it, changed.
+
+    By hand, ``jupyter-book build`` runs all: it cannot know of a change in vgplib.
+    """
+    kept = EXECUTED / environment.fingerprint(ROOT / "vgplib", ROOT / "requirements.txt")[:12]
+    for other in set(EXECUTED.glob("*")) - {kept}:
+        shutil.rmtree(other)
+    kept.mkdir(parents=True, exist_ok=True)
+    forget = [environment.python(), "-m", "tools.executed", str(kept)]
+    subprocess.run(forget, cwd=ROOT, check=True)
+    text = (ROOT / "_config.yml").read_text("utf-8")
+    if FORCE not in text:
+        raise Failure(f"_config.yml must say {FORCE!r}: the build puts its cache in that place.")
+    CONFIG.write_text(
+        text.replace(FORCE, f"execute_notebooks: cache\n  cache: {json.dumps(str(kept))}"), "utf-8"
+    )
+    return CONFIG
 
 
 def _pack(folder: Path) -> None:

@@ -8,6 +8,7 @@ A lesson needs one import, ``import vgplib as vgp``, and these names:
 ``vgp.check``         whether an exercise is solved, and if not, what went wrong
 ``vgp.picture``       a matplotlib figure in the page's colours
 ``vgp.beside``        a bench, and below it a drawing of one's own that follows it
+``vgp.remedy_map``    where on the signal's way each remedy acts, as a picture
 ``vgp.run``           an experiment, measured now by PyTorch, as ``xarray.Dataset``
 ``vgp.sweep``         an experiment over a grid of settings and seeds, in chunks
 ``vgp.readouts``      the three figures that a bench shows for a setting
@@ -38,6 +39,7 @@ _HOMES = {
     "check": "vgplib.lesson.exercise",
     "picture": "vgplib.lesson.figure",
     "beside": "vgplib.lesson.figure",
+    "remedy_map": "vgplib.lesson.remedy_map",
     "run": "vgplib.experiments",
     "sweep": "vgplib.experiments",
     "readouts": "vgplib.experiments",

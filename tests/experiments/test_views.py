@@ -28,6 +28,11 @@ def test_every_setting_of_the_grid_can_be_drawn(name):
         for series in frame["series"]:
             assert len(series["x"]) == len(series["y"]) >= 1
             assert ("low" in series) == ("high" in series)
+        if film := frame.get("film"):
+            assert film["at"] == sorted(set(film["at"]))
+            assert len(film["at"]) == len(film["cells"]) == len(film["counts"])
+            ends = film["cells"][-1], film["counts"][-1]
+            assert ends == (frame["strip"]["cells"], frame["strip"]["count"])
         assert len(frame["readouts"]) == 3
         assert all(r["text"] for r in frame["readouts"])
 

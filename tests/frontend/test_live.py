@@ -5,6 +5,8 @@ from __future__ import annotations
 import pages
 import pytest
 
+from vgplib.lesson.several import together
+
 MODULE = (pages.DIST / "vgp.esm.js").read_text(encoding="utf-8")
 # As anywidget's model: `receive` is Python setting traits, `saved` what Python was sent.
 START = """async ([source, state, first]) => {
@@ -163,6 +165,29 @@ def test_a_guess_made_before_is_shown_again_and_python_is_told(start, settings, 
     page = start(before_render=GUESSED, **state | {"live": True, "settings": settings})
     assert page.evaluate("saved") == told
     assert shown in page.locator(".vgp-plot").get_attribute("aria-label")
+
+
+def test_several_options_off_the_grid_come_from_python_as_one_frame(start):
+    controls = [pages.CONTROLS[0] | {"most": 3}, *pages.CONTROLS[1:]]
+    settings = pages.INITIAL | {"activation": ["tanh", "relu"]}
+    state = pages.bench(controls=controls, initial=settings)
+    page = start(spec=state["spec"], settings=settings)
+    names = page.locator(".vgp-rows tbody th")
+    assert names.all_inner_texts() == ["tanh", "ReLU"]
+    page.get_by_role("checkbox", name="sigmoid").check()
+    asked = settings | {"activation": ["tanh", "relu", "sigmoid"], "depth": 29}
+    assert not busy(page)
+    move_off_the_grid(page)
+    assert busy(page)
+    page.wait_for_function("saved.length === 2")
+    assert page.evaluate("saved")[1] == asked
+    frames = [pages.frame(one, 29, 1.0) for one in asked["activation"]]
+    frame = together(frames, ["tanh", "ReLU", "sigmoid"])
+    idle = {"state": "idle", "message": ""}
+    page.evaluate("receive", {"frame": frame, "answers": asked, "status": idle})
+    assert not busy(page)
+    assert names.all_inner_texts() == ["tanh", "ReLU", "sigmoid"]
+    assert "of 29 layers" in page.locator(".vgp-strip strong").last.inner_text()
 
 
 def test_the_page_around_belongs_to_somebody_else(start):

@@ -133,8 +133,9 @@ class Experiment:
         shares: The variables that are shares of images or units: another processor may count one
             or two of them otherwise.
         scale: ``scale(start, shown)``: the axes of a bench that starts at the setting ``start`` and
-            shows the controls named ``shown``, for ``View.scaled``; without it, all benches have
-            those of the view. What a bench doesn't show needs no room on its axes.
+            shows the controls named ``shown``, for ``View.scaled``; without it, or where it is
+            None, benches have those of the view. What a bench doesn't show needs no room on its
+            axes.
     """
 
     name: str

@@ -22,7 +22,10 @@ from vgplib.experiments import (
     error_signal,
     folds,
     freeze_test,
+    initialisation_ladder,
+    learning_by_depth,
     memory_race,
+    normalisation,
     number_formats,
     plateau,
     pretraining,
@@ -62,11 +65,14 @@ for _module in (
     activation_gallery,
     activation_race,
     remedies,
+    initialisation_ladder,
+    learning_by_depth,
     remedy_costs,
     memory_race,
     steps_versus_depth,
     folds,
     pretraining,
+    normalisation,
 ):
     _engine.register(_module.EXPERIMENT)
 for _module in (activation_race, remedies, memory_race):

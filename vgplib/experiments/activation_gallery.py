@@ -59,10 +59,11 @@ def view(data: xr.Dataset, *, activation: str, spread: float, mean: float) -> Vi
     del activation
     one = data.isel(seed=0)
     z, slope, arrives = one["z"].values, one["slope"].values, one["arrives"].values
-    passes = arrives * slope**2
-    typical_slope = math.sqrt(float(one["slope_square"]))
-    second_moment = spread**2 + mean**2
-    back, forward = 1 / typical_slope, math.sqrt(second_moment / float(one["value_square"]))
+    # To a thousandth, less than a pixel: hundreds of settings have to travel with a page.
+    passes, arrives = (arrives * slope**2).round(3), arrives.round(3)
+    slope_square, value_square = float(one["slope_square"]), float(one["value_square"])
+    typical_slope = math.sqrt(slope_square)
+    back, forward = _scale(1, slope_square), _scale(spread**2 + mean**2, value_square)
     return View(
         x=Axis("pre-activation z", (-EDGE, EDGE)),
         y=Axis("value, slope, and how often", (-2, 3)),
@@ -82,9 +83,8 @@ def view(data: xr.Dataset, *, activation: str, spread: float, mean: float) -> Vi
         readouts=(
             Readout("Typical slope", figures(typical_slope), typical_slope),
             Readout(
-                "Weight scale that keeps the signal; the activations",
-                f"{figures(back)}; {figures(forward)}",
-                back,
+                "Weight scale that fits: back; forward",
+                f"{back}; {forward}",
             ),
             _verdict(typical_slope),
         ),
@@ -93,6 +93,11 @@ def view(data: xr.Dataset, *, activation: str, spread: float, mean: float) -> Vi
 
 def _line(name: str, z: np.ndarray, y: np.ndarray, role: str = "main") -> Series:
     return Series(name, z.tolist(), y.tolist(), role=role)  # type: ignore[arg-type]
+
+
+def _scale(arrives: float, passes: float) -> str:
+    """The weight scale that makes up for what is lost, from two mean squares."""
+    return figures(math.sqrt(arrives / passes), 3) if passes else "none"
 
 
 def _verdict(slope: float) -> Readout:

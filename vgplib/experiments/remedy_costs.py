@@ -110,3 +110,21 @@ EXPERIMENT = Experiment(
     ),
     times=("time",),
 )
+
+
+def of_all() -> dict[str, dict[str, float]]:
+    """What each remedy costs, by its name in ``REMEDIES``, from the atlas.
+
+    Returns:
+        ``parameters``, ``time`` (of a step) and ``memory`` for each, in units of the baseline's.
+
+    Raises:
+        AtlasError: The atlas is missing, damaged or out of date.
+    """
+    from vgplib.engine.atlas import at
+
+    return {
+        row: {str(k): float(np.median(v)) for k, v in at(EXPERIMENT, {"row": row}).items()}
+        for row in REMEDIES
+        if row != "nothing"
+    }

@@ -153,10 +153,10 @@ class View:
     film: Film | None = None
 
     def scaled(self, scale: Scale) -> View:
-        """The same, on the axes of one bench; the horizontal one runs back from the loss."""
+        """The same, on the axes of one bench: the vertical one, and one that runs back."""
         return replace(
             self,
-            x=replace(self.x, domain=(-0.5, scale.places - 0.5)),
+            x=replace(self.x, domain=(-0.5, scale.places - 0.5)) if self.x.reverse else self.x,
             y=replace(self.y, domain=scale.domain),
             strip=self.strip and replace(self.strip, slots=scale.places),
         )

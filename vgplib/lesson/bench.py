@@ -21,6 +21,7 @@ from vgplib.experiments import experiment, look
 from vgplib.lesson import banks, picture, prediction
 from vgplib.lesson.bundle import DIST, island, show, unique
 from vgplib.lesson.frames import frame, scale_of, table
+from vgplib.lesson.several import Several, apart, several
 from vgplib.lesson.text import plain, segments, to_html
 
 
@@ -47,7 +48,7 @@ class Bench(anywidget.AnyWidget):
     def __init__(self, exp: Experiment, shown: list[Control], spec: dict[str, Any]) -> None:
         fixed, start = spec["fixed"], spec["initial"]
         self._scale = scale_of(exp, spec)
-        first = frame(exp, exp.check({**fixed, **start}), self._scale)
+        first = frame(exp, {**fixed, **start}, self._scale)
         super().__init__(spec=spec, settings=start, frame=first, answers=start)
         self._experiment, self._shown, self._fixed = exp, shown, fixed
         self._cell: dict | None = None
@@ -71,13 +72,14 @@ class Bench(anywidget.AnyWidget):
         """Answer a new setting: from the table if it is there, else by running PyTorch."""
         settings = change.new
         try:
-            full = self._experiment.check({**self._fixed, **settings})
+            exp, full = self._experiment, {**self._fixed, **settings}
+            wanted = [exp.check(one) for one in apart(full)]
             for name in settings:
                 setattr(self, name, settings[name])
-            if not (self.frames and self._experiment.on_grid(full)):
+            if not (self.frames and all(map(exp.on_grid, wanted))):
                 self.status = {"state": "busy", "message": ""}
                 with self.hold_sync():
-                    self.frame = frame(self._experiment, full, self._scale)
+                    self.frame = frame(exp, full, self._scale)
                     self.answers = settings
             self.status = {"state": "idle", "message": ""}
         except Exception as problem:
@@ -99,8 +101,7 @@ class Bench(anywidget.AnyWidget):
     def _frame_now(self) -> dict[str, Any]:
         if self.answers == self.settings:  # measured already: once is enough
             return self.frame
-        full = self._experiment.check({**self._fixed, **self.settings})
-        return frame(self._experiment, full, self._scale)
+        return frame(self._experiment, {**self._fixed, **self.settings}, self._scale)
 
     def __repr__(self) -> str:
         lines = [_titled(self.spec)]
@@ -108,7 +109,7 @@ class Bench(anywidget.AnyWidget):
             lines += [f"Predict first: {guess['words']}", *(f"- {o}" for o in guess["choices"])]
             lines.append("Run this cell to make your guess, then move the controls.")
         else:
-            lines += [f"- {r['label']}: {r['text']}" for r in self._frame_now()["readouts"]]
+            lines += [f"- {line}" for line in _read_out(self._frame_now())]
         return "\n".join(lines)
 
     def _ipython_display_(self) -> None:
@@ -161,6 +162,17 @@ def _titled(spec: dict[str, Any]) -> str:
     return f"Experiment {spec['number']} · {spec['title']}" if spec["number"] else spec["title"]
 
 
+def _read_out(frame: dict[str, Any]) -> list[str]:
+    """The readouts in words, one a line; of several options, a line for each."""
+
+    def said(row: dict[str, Any]) -> list[str]:
+        return [f"{r['label']}: {r['text']}" for r in row["readouts"]]
+
+    if "rows" in frame:
+        return [f"{row['name']}: {'; '.join(said(row))}" for row in frame["rows"]]
+    return said(frame)
+
+
 class _Value(traitlets.TraitType):
     """A trait that takes what its control takes, and refuses the rest with the control's words."""
 
@@ -187,6 +199,7 @@ def bench(
     title: str | None = None,
     controls: Sequence[str] | None = None,
     options: Mapping[str, Sequence[str]] | None = None,
+    compare: str | None = None,
     predict: str | None = None,
     **settings: Any,
 ) -> Bench:
@@ -199,6 +212,9 @@ def bench(
         controls: The settings that the reader can move, in order; by default all. The others
             stay as given.
         options: For a choice, what it offers here; by default all that it has.
+        compare: A choice of which up to four options are shown at once: its setting is a list,
+            ``compare="row", row=["nothing", "relu_he"]``. Each has a line, a strip and a row of
+            figures of its own.
         predict: The id of a prediction in the question banks: it is asked before the chart
             shows.
         **settings: Where the controls start.
@@ -211,11 +227,14 @@ def bench(
         vgplib.errors.AtlasError: The experiment's atlas is missing or damaged.
     """
     exp = experiment(name)
-    start = exp.check(settings)
     shown = [exp.control(c) for c in controls] if controls else list(exp.controls)
     for choice, values in (options or {}).items():
         errors.choose("control of this bench", choice, {c.name for c in shown})
         shown = [_narrowed(c, values) if c.name == choice else c for c in shown]
+    if compare:
+        errors.choose("control of this bench", compare, [c.name for c in shown])
+        shown = [several(c) if c.name == compare else c for c in shown]
+    start = exp.check({key: value for key, value in settings.items() if key != compare})
     if twice := [c.name for k, c in enumerate(shown) if c in shown[:k]]:
         raise ValueError(f"the control {twice[0]!r} is named twice in {list(controls or ())}.")
     spec = {
@@ -225,15 +244,16 @@ def bench(
         "title": title or exp.title,
         "source": _source(exp),
         "controls": [_control(c) for c in shown],
-        "initial": {c.name: c.check(start.pop(c.name)) for c in shown},
-        "fixed": start,
+        "initial": {c.name: c.check({**start, **settings}[c.name]) for c in shown},
+        "fixed": {k: v for k, v in start.items() if k not in {c.name for c in shown}},
         "predict": None,
         "caption": segments(exp.caption),
     }
     if predict:
         guess = banks.find("predictions", predict)
         show = {**spec["initial"], **prediction.answering(guess, shown)}
-        answer = look(exp, exp.check({**start, **show})).to_json()
+        last = apart({**spec["fixed"], **show})[-1]
+        answer = look(exp, exp.check(last)).to_json()
         spec["predict"] = prediction.asked(guess, show, answer)
     return Bench(exp, shown, spec)
 
@@ -267,7 +287,8 @@ def _control(control: Control) -> dict[str, Any]:
         }
     options = [{"value": v, "label": text} for v, text in control.options.items()]
     choice = {"name": control.name, "label": label, "kind": "choice", "options": options}
-    return choice | ({"clears": list(control.clears)} if control.clears else {})
+    most = {"most": control.most} if isinstance(control, Several) else {}
+    return choice | most | ({"clears": list(control.clears)} if control.clears else {})
 
 
 def fill(state: dict[str, Any]) -> None:

@@ -13,7 +13,9 @@ from vgplib.numbers import figures
 _ROLE = {"main": LIGHT["accent"], "second": LIGHT["second"], "theory": LIGHT["muted"]}
 # Theory alone is dashed; colour and marks tell two measured lines apart.
 _STYLE = {"main": "-", "second": "s-", "theory": "--"}
-_LEFT, _WIDTH = 0.11, 0.86  # of the picture: where strip and chart stand
+# Several options: told apart by colour, dash and mark, as in the front end's styles.js.
+_SEATS = (("accent", "o-"), ("second", "s--"), ("good", "^:"), ("ink", "D-."))
+_LEFT, _WIDTH = 0.11, 0.86  # of the picture: where strips and chart stand
 
 
 def svg(frame: dict[str, Any], label: str, salt: str) -> str:
@@ -26,18 +28,38 @@ def svg(frame: dict[str, Any], label: str, salt: str) -> str:
     """
     from matplotlib.figure import Figure
 
-    strip = frame.get("strip")
-    figure = Figure(figsize=(7, 4.4 if strip else 3.6))
-    if strip:
-        _draw_strip(figure.add_axes((_LEFT, 0.885, _WIDTH, 0.06)), strip)
-        _draw(figure.add_axes((_LEFT, 0.13, _WIDTH, 0.62)), frame)
-    else:
-        _draw(figure.add_axes((_LEFT, 0.15, _WIDTH, 0.74)), frame)
+    strips = [row for row in frame.get("rows", [frame]) if "strip" in row]
+    many = len(strips) > 1
+    pitch, thick, head = (0.36, 0.13, 0.66) if many else (0.55, 0.26, 0.51)  # inches
+    height = 3.34 + head + pitch * len(strips) if strips else 3.6
+    figure = Figure(figsize=(7, height))
+    _draw(figure.add_axes((_LEFT, 0.57 / height, _WIDTH, 2.72 / height)), frame)
+    for k, row in enumerate(strips):
+        foot = height - head - pitch * k
+        axes = figure.add_axes((_LEFT, foot / height, _WIDTH, thick / height))
+        above = 1 + 0.05 / thick
+        _draw_strip(axes, row["strip"], above)
+        name = row["name"] if many else row["strip"]["label"]
+        axes.text(0.07 * many, above, name, **_muted(axes))
+        if many:
+            colour, style = _SEATS[k]
+            across = {"transform": axes.transAxes, "clip_on": False, "markevery": [1]}
+            level = [above + 0.045 / thick] * 3
+            axes.plot([0, 0.03, 0.06], level, style, color=LIGHT[colour], markersize=4, **across)
+        if many and k == 0:
+            axes.text(0, 1 + 0.22 / thick, row["strip"]["label"], **_muted(axes))
+        if k == len(strips) - 1:
+            first, last = row["strip"]["ends"]
+            axes.text(1, -0.04 / thick, f"{first}  ←  {last}", **_muted(axes), ha="right", va="top")
     return figure_svg(figure, label, salt)
 
 
-def _draw_strip(axes: Any, strip: dict[str, Any]) -> None:
-    """One cell a place, the last at the right, filled on a linear scale."""
+def _muted(axes: Any) -> dict[str, Any]:
+    return {"color": LIGHT["muted"], "fontsize": 9, "transform": axes.transAxes}
+
+
+def _draw_strip(axes: Any, strip: dict[str, Any], above: float) -> None:
+    """One cell a place, the last at the right, filled on a linear scale; its count is above."""
     cells = [float(v) for v in strip["cells"]]
     places = range(strip["slots"] - len(cells), strip["slots"])
     colours = [LIGHT["second"] if v > LOUD else LIGHT["accent"] for v in cells]
@@ -46,11 +68,8 @@ def _draw_strip(axes: Any, strip: dict[str, Any]) -> None:
     axes.set_xlim(-0.5, strip["slots"] - 0.5)
     axes.set_ylim(0, 1)
     axes.set_axis_off()
-    muted = {"color": LIGHT["muted"], "fontsize": 9, "transform": axes.transAxes}
-    axes.text(0, 1.2, strip["label"], **muted)
-    axes.text(1, 1.2, strip["count"], **muted | {"color": LIGHT["ink"]}, ha="right", weight="bold")
-    first, last = strip["ends"]
-    axes.text(1, -0.15, f"{first}  ←  {last}", **muted, ha="right", va="top")
+    bold = _muted(axes) | {"color": LIGHT["ink"], "weight": "bold"}
+    axes.text(1, above, strip["count"], **bold, ha="right")
 
 
 def _draw(axes: Any, frame: dict[str, Any]) -> None:
@@ -64,24 +83,26 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
     else:
         axes.set_xlim(*(reversed(x["domain"]) if x.get("reverse") else x["domain"]))
     axes.set_ylim(foot, high)
-    for series in frame["series"]:
-        colour = _ROLE[series["role"]]
+    for k, series in enumerate(frame["series"]):
+        role, style = series["role"], _STYLE[series["role"]]
+        colour, width, shift = _ROLE[role], 0.36, 0.2 if role == "second" else -0.2
+        if rows := len(frame.get("rows", ())):
+            colour, style = LIGHT[_SEATS[k][0]], _SEATS[k][1]
+            width, shift = 0.76 / rows, 0.76 / rows * (k - (rows - 1) / 2)
         if series["kind"] == "bar":
+            places = [v + shift for v in series["x"]]
             values = [_place(v, y) for v in series["y"]]
-            shift = 0.2 if series["role"] == "second" else -0.2
-            axes.bar(
-                [v + shift for v in series["x"]], values, 0.36, color=colour, label=series["name"]
-            )
+            axes.bar(places, values, width, color=colour, label=series["name"])
             continue
         if "low" in series:
-            ends = ([_place(v, y) for v in series[k]] for k in ("low", "high"))
+            ends = ([_place(v, y) for v in series[end]] for end in ("low", "high"))
             axes.fill_between(series["x"], *ends, color=colour, alpha=0.18, linewidth=0)
-        style = _STYLE[series["role"]]
         values = [_height(v, y) for v in series["y"]]
         look = {"color": colour, "linewidth": 2, "markersize": 4, "label": series["name"]}
-        look["zorder"] = 3 if series["role"] == "theory" else 2  # dashes show on a line, not under
+        look["zorder"] = 3 if role == "theory" else 2  # dashes show on a line, not under it
+        look["markevery"] = max(1, len(values) // 8) if rows else None
         axes.plot(series["x"], values, style, **look)
-        if series["role"] != "theory":
+        if role != "theory":
             _point_outside(axes, series, y, colour)
     if foot < low:
         axes.axhline(foot, color=LIGHT["muted"], linewidth=1, linestyle=":")
@@ -95,7 +116,7 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(colors=LIGHT["muted"], length=0, which="both")
     axes.spines[:].set_visible(False)
-    if len(frame["series"]) > 1:
+    if len(frame["series"]) > 1 and not any("strip" in row for row in frame.get("rows", ())):
         axes.legend(frameon=False, labelcolor=LIGHT["ink"], loc="best")
 
 
@@ -108,8 +129,9 @@ def _point_outside(axes: Any, series: dict[str, Any], y: dict[str, Any], colour:
             continue
         nearest = min(out, key=series["x"].__getitem__)
         far = (min if side < 0 else max)(values[k] for k in out)
+        way = f"{'down' if side < 0 else 'up'} to " if math.isfinite(far) else ""
         axes.annotate(
-            f"{'↓ down' if side < 0 else '↑ up'} to {figures(far)}",
+            f"{'↓' if side < 0 else '↑'} {way}{figures(far)}",
             (series["x"][nearest], y["domain"][side > 0]),
             xytext=(-8, -11 * side - 4),
             textcoords="offset points",

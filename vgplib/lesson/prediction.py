@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vgplib import errors
-from vgplib.engine.experiment import Control
+from vgplib.engine.experiment import Control, Slider
 from vgplib.errors import BankError
 from vgplib.lesson import schema
 from vgplib.lesson.text import plain, segments
@@ -24,7 +24,7 @@ def answering(guess: schema.Prediction, shown: list[Control]) -> dict[str, Any]:
         for name, value in guess.show.items():
             control = controls[errors.choose("control of this bench", name, controls)]
             out[name] = control.check(value)
-            if out[name] not in control.values:
+            if isinstance(control, Slider) and out[name] not in control.values:
                 values = ", ".join(f"{v:g}" for v in control.values)
                 raise ValueError(f"{name} is {value:g}, which no page can show; it can: {values}.")
     except ValueError as problem:

@@ -161,7 +161,7 @@ class Prediction(_Part):
     readout: Literal[0, 1, 2] | None = None
     log: bool = False
     unit: str = ""
-    show: dict[str, FiniteFloat | str] = {}
+    show: dict[str, FiniteFloat | str | list[str]] = {}
 
     @model_validator(mode="after")
     def _one_kind(self) -> Prediction:

@@ -5,9 +5,11 @@ import { GONE_WORDS, SILENT_WORDS, watchKernel } from "./kernel.js";
 import { makePredict } from "./predict.js";
 import { onProgress } from "./progress.js";
 import { makeReadouts } from "./readouts.js";
-import { brief, describe, frameIndex, fromFragment, snap } from "./settings.js";
+import { makeRows } from "./rows.js";
+import { brief, describe, equal, fromFragment, snap } from "./settings.js";
 import { makeStage } from "./stage.js";
 import { prose } from "./text.js";
+import { compared, makeFrames } from "./together.js";
 import { makeTools } from "./tools.js";
 /** @import { BenchSpec, Frame, Model, Settings, Status, Value } from "./types.js" */
 
@@ -51,10 +53,13 @@ export function bench(model, el) {
   const clears = new Map(
     spec.controls.map((one) => [one.name, (one.kind === "choice" && one.clears) || []]),
   );
-  const readouts = makeReadouts();
+  const frames = makeFrames(spec.controls, model);
+  const together = Boolean(compared(spec.controls));
+  const readouts = together ? makeRows() : makeReadouts();
   const predict = spec.predict && makePredict(spec, spec.predict, answered);
   const handles = h("div", { class: "vgp-controls" }, controls.elements);
-  const column = h("div", { class: "vgp-column" }, handles, readouts.element, predict?.line);
+  const figures = together ? null : readouts.element;
+  const column = h("div", { class: "vgp-column" }, handles, figures, predict?.line);
   const chart = makeStage(column);
   const busy = h("p", { class: "vgp-busy", role: "status" });
   const problem = h("p", { class: "vgp-problem", role: "alert" });
@@ -75,7 +80,7 @@ export function bench(model, el) {
       h("p", { class: "vgp-source" }, spec.source),
     ),
     setting,
-    h("div", { class: "vgp-body" }, predict?.element, column, stage),
+    h("div", { class: "vgp-body" }, predict?.element, column, stage, figures ? null : readouts.element),
     spec.caption.length ? h("p", { class: "vgp-caption" }, ...prose(spec.caption)) : null,
     tools.elements,
   );
@@ -95,7 +100,7 @@ export function bench(model, el) {
       model.set("settings", settings);
       model.save_changes();
     };
-    asking = !find();
+    asking = !frames.find(settings);
     if (asking)
       timer = setTimeout(() => {
         save();
@@ -111,7 +116,7 @@ export function bench(model, el) {
    * @param {Settings} next where the bench goes
    */
   function keep(next) {
-    if (!shown) return;
+    if (!shown || together) return;
     const { frame, settings: past } = shown;
     const changed = spec.controls.filter(({ name }) => past[name] !== next[name]);
     if (!changed.length) return;
@@ -121,23 +126,13 @@ export function bench(model, el) {
     before = { frame, words: `before: ${low}` };
   }
 
-  /**
-   * The frame of the present setting, if there is one yet.
-   *
-   * @returns {Frame | null}
-   */
-  function find() {
-    const frame = model.get("frames")[frameIndex(spec.controls, settings)];
-    return frame ?? (equal(model.get("answers"), settings) ? model.get("frame") : null);
-  }
-
   /** @param {boolean} [pulse] whether the reader moved something */
   function update(pulse = false) {
-    const frame = find();
+    const frame = frames.find(settings);
     const status = /** @type {Status} */ (model.get("status"));
     const failed = !frame && !asking && status.state === "error";
     const waiting = !frame && !failed && !gone;
-    controls.show(settings);
+    controls.show(settings, frames.seats());
     tools.moved();
     say(busy, waiting ? "PyTorch is computing…" : "");
     if (failed) say(problem, status.message);
@@ -190,6 +185,7 @@ export function bench(model, el) {
 
   function reset() {
     before = null;
+    chart.rewind();
     if (fromFragment(location.hash, spec, settings) && !live)
       history.replaceState(history.state, "", location.pathname + location.search);
     move(start());
@@ -273,11 +269,3 @@ export function bench(model, el) {
     root.remove();
   };
 }
-
-/**
- * Whether two settings are the same.
- *
- * @param {Settings | null} a
- * @param {Settings} b
- */
-const equal = (a, b) => a !== null && Object.keys(b).every((name) => a[name] === b[name]);

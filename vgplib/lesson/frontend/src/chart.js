@@ -24,7 +24,8 @@ import { px, s } from "./svg.js";
  */
 export function draw(frame, { width, height: room, before, label }) {
   const series = styled(frame, before && sameAxes(frame, before.frame) ? before : null);
-  const height = Math.round(Math.min(500, Math.max(260, width * 0.5, room)));
+  const least = frame.rows ? 220 : 260; // below several strips, and above several rows
+  const height = Math.round(Math.min(500, Math.max(least, width * 0.5, room)));
   const up = wrap(frame.y.label, Math.floor(width / 6.5)).split("\n");
   const along = wrap(frame.x.label, Math.floor(width / 6.5)).split("\n");
   up[0] = `↑ ${up[0]}`;

@@ -1,6 +1,7 @@
 // @ts-check
 import { h, say } from "./dom.js";
 import { nearest, positions, show } from "./settings.js";
+import { several } from "./several.js";
 import { prose } from "./text.js";
 /** @import { BenchSpec, Choice, Settings, Slider, Value } from "./types.js" */
 
@@ -12,15 +13,19 @@ import { prose } from "./text.js";
  * @param {Moved} moved
  */
 export function makeControls(spec, live, moved) {
-  const parts = spec.controls.map((control) =>
-    control.kind === "choice"
-      ? choice(control, `${spec.id}-${control.name}`, moved)
-      : slider(control, `${spec.id}-${control.name}`, live, moved),
-  );
+  const parts = spec.controls.map((control) => {
+    const id = `${spec.id}-${control.name}`;
+    if (control.kind === "slider") return slider(control, id, live, moved);
+    return control.most ? several(control, id, control.most, moved) : choice(control, id, moved);
+  });
   return {
     elements: parts.map((part) => part.element),
-    /** @param {Settings} settings */
-    show: (settings) => parts.forEach((part, k) => part.show(settings[spec.controls[k].name])),
+    /**
+     * @param {Settings} settings
+     * @param {Map<string, number>} seats which look each of several options has
+     */
+    show: (settings, seats) =>
+      parts.forEach((part, k) => part.show(settings[spec.controls[k].name], seats)),
     /** From now on, only what was measured ahead of time can be chosen. */
     toTable: () => parts.forEach((part) => part.toTable()),
   };

@@ -6,6 +6,7 @@ import { explainTerms } from "./glossary.js";
 import { boxWide, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
 import { followReading, showProgress } from "./sidebar.js";
+import { sortTables } from "./sort.js";
 /** @import { Model } from "./types.js" */
 
 /**
@@ -56,6 +57,7 @@ function start() {
     upgradeAfter(/** @type {HTMLDetailsElement} */ (fold));
   markParts();
   boxWide();
+  sortTables();
   calmSearch();
   keepFocus();
   explainTerms();

@@ -61,10 +61,12 @@ function meets(path, box) {
 }
 
 /**
+ * How high a path is at a place.
+ *
  * @param {Path} path
  * @param {number} x
  */
-function heightAt(path, x) {
+export function heightAt(path, x) {
   const k = path.findIndex((point) => point[0] >= x);
   return k > 0 ? between(path[k - 1], path[k], x) : path[Math.max(0, k)][1];
 }

@@ -2,6 +2,7 @@
 import { h } from "./dom.js";
 import { runs } from "./styles.js";
 import { s } from "./svg.js";
+/** @import { Styled } from "./styles.js" */
 /** @import { Frame } from "./types.js" */
 
 /**
@@ -14,22 +15,28 @@ import { s } from "./svg.js";
 export function showLegend(list, frame, before) {
   const measured = runs(frame);
   const levels = frame.series.filter((one) => one.role === "theory" && one.kind === "bar");
-  const items = measured.length > 1 || levels.length ? measured.map(item) : [];
+  const told = frame.rows?.some((row) => row.strip); // each strip has its name and its mark
+  const items = !told && (measured.length > 1 || levels.length) ? measured.map(item) : [];
   for (const one of levels) items.push(entry(sample("var(--vgp-theory)", "5 4"), one.name));
   if (before && measured.some((one) => one.kind === "bar"))
     items.push(entry(sample("var(--vgp-ghost)"), before));
   list.replaceChildren(...items);
 }
 
-/** @param {import("./styles.js").Styled} series */
-function item(series) {
-  if (series.kind === "bar") {
-    const mark = h("span", { class: "vgp-swatch" });
-    mark.style.setProperty("--vgp-swatch", series.color);
-    mark.classList.toggle("vgp-swatch-pale", series.dash !== undefined);
-    return entry(mark, series.name);
-  }
-  return entry(sample(series.color, series.dash, series.symbol), series.name);
+/** @param {Styled} series */
+const item = (series) => entry(mark(series), series.name);
+
+/**
+ * How a series looks in the chart.
+ *
+ * @param {Pick<Styled, "color" | "dash" | "symbol"> & {kind?: "line" | "bar"}} series
+ */
+export function mark({ kind, color, dash, symbol }) {
+  if (kind !== "bar") return sample(color, dash, symbol);
+  const swatch = h("span", { class: "vgp-swatch" });
+  swatch.style.setProperty("--vgp-swatch", color);
+  swatch.classList.toggle("vgp-swatch-pale", dash !== undefined);
+  return swatch;
 }
 
 /**

@@ -75,7 +75,9 @@ export function snap(controls, settings) {
   return Object.fromEntries(
     controls.map((control) => {
       const values = positions(control, false);
-      return [control.name, values[Math.max(0, nearest(values, settings[control.name]))]];
+      const value = settings[control.name];
+      if (Array.isArray(value)) return [control.name, value];
+      return [control.name, values[Math.max(0, nearest(values, value))]];
     }),
   );
 }
@@ -85,8 +87,10 @@ export function snap(controls, settings) {
  *
  * @param {Control} control
  * @param {Value} value
+ * @returns {string}
  */
 export function show(control, value) {
+  if (Array.isArray(value)) return value.map((one) => show(control, one)).join(" and ");
   if (control.kind === "choice")
     return control.options.find((option) => option.value === value)?.label ?? String(value);
   const at = control.values.findIndex((v) => same(v, Number(value)));
@@ -126,24 +130,32 @@ export const describe = (controls, settings) =>
  * @param {Settings} settings
  */
 export function python(spec, settings) {
-  const fixed = Object.entries(spec.fixed).map(([name, value]) => [name, literal(value)]);
+  const fixed = Object.entries(spec.fixed).map(([name, value]) => `${name}=${literal(value)}`);
   const set = spec.controls.map((control) => {
     const text = literal(settings[control.name]);
     const real = control.kind === "slider" && !control.whole && /^-?\d+$/.test(text);
-    return [control.name, real ? `${text}.0` : text];
+    return `${control.name}=${real ? `${text}.0` : text}`;
   });
-  const call = [
-    JSON.stringify(spec.experiment),
-    ...[...fixed, ...set].map((pair) => pair.join("=")),
-  ];
-  const list = call.join(", ");
-  return `import vgplib as vgp\n\ndata = vgp.run(${list})\nvgp.bench(${list})`;
+  const name = JSON.stringify(spec.experiment);
+  const several = spec.controls.find((control) => Array.isArray(settings[control.name]))?.name;
+  if (!several) {
+    const list = [name, ...fixed, ...set].join(", ");
+    return `import vgplib as vgp\n\ndata = vgp.run(${list})\nvgp.bench(${list})`;
+  }
+  const others = [...fixed, ...set.filter((text) => !text.startsWith(`${several}=`))];
+  const run = [name, `${several}=one`, ...others].join(", ");
+  const shown = [name, `compare="${several}"`, `${several}=${several}`, ...others].join(", ");
+  return (
+    `import vgplib as vgp\n\n${several} = ${literal(settings[several])}\n` +
+    `data = {one: vgp.run(${run}) for one in ${several}}\nvgp.bench(${shown})`
+  );
 }
 
-/** @param {Value} value */
+/** @param {Value} value @returns {string} */
 function literal(value) {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
   return JSON.stringify(value);
 }
 
@@ -156,7 +168,8 @@ function literal(value) {
  */
 export function fragment(spec, settings, ask = false) {
   const pairs = spec.controls.map(({ name }) => [name, String(settings[name])]);
-  return `#${encodeURIComponent(spec.id)}?${new URLSearchParams(pairs)}${ask ? "&ask" : ""}`;
+  const query = String(new URLSearchParams(pairs)).replaceAll("%2C", ","); // between options
+  return `#${encodeURIComponent(spec.id)}?${query}${ask ? "&ask" : ""}`;
 }
 
 /**
@@ -176,8 +189,22 @@ export function fromFragment(hash, spec, settings) {
     const text = query.get(control.name);
     if (!text) continue;
     const values = positions(control, false);
+    if (control.kind === "choice" && control.most) {
+      const known = [...new Set(text.split(","))].filter((one) => values.includes(one));
+      if (known.length) out[control.name] = known.slice(0, control.most);
+      continue;
+    }
     const at = control.kind === "choice" ? values.indexOf(text) : nearest(values, Number(text));
     if (at >= 0) out[control.name] = values[at];
   }
   return { settings: out, ask: query.has("ask") };
 }
+
+/**
+ * Whether two settings are the same.
+ *
+ * @param {Settings | null} a
+ * @param {Settings} b
+ */
+export const equal = (a, b) =>
+  a !== null && Object.keys(b).every((name) => String(a[name]) === String(b[name]));

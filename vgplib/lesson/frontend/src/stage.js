@@ -1,10 +1,12 @@
 // @ts-check
 import { draw } from "./chart.js";
+import { makeCursor } from "./cursor.js";
 import { h } from "./dom.js";
+import { makeFilm } from "./film.js";
 import { showLegend } from "./legend.js";
 import { number } from "./numbers.js";
 import { makeReader } from "./reader.js";
-import { makeStrip } from "./strip.js";
+import { makeStrips } from "./strips.js";
 /** @import { Frame } from "./types.js" */
 /** @import { Space } from "./chart.js" */
 
@@ -16,12 +18,14 @@ import { makeStrip } from "./strip.js";
  */
 
 /**
- * The chart with its strip above, its key, and its values under the pointer.
+ * The chart with its strips above, its key, its values under the pointer, and its film.
  *
  * @param {HTMLElement} column what stands beside it: the chart grows to its height
  */
 export function makeStage(column) {
-  const strip = makeStrip();
+  const strips = makeStrips();
+  const cursor = makeCursor();
+  const film = makeFilm(seek);
   const picture = h("div", {
     class: "vgp-picture",
     tabindex: 0,
@@ -32,7 +36,7 @@ export function makeStage(column) {
   const reader = makeReader(picture);
   const legend = h("ul", { class: "vgp-legend" });
   const frame = h("div", { class: "vgp-frame" }, picture, ...reader.elements);
-  const element = h("div", { class: "vgp-chart" }, strip.element, legend, frame);
+  const element = h("div", { class: "vgp-chart" }, strips.element, legend, frame, film.element);
   /** @type {Shot | null} */
   let shot = null;
   /** @type {Space | null} */
@@ -49,9 +53,19 @@ export function makeStage(column) {
     const drawn = draw(frame, { width, height: room, before: past, label });
     space = drawn.space;
     reader.show(frame, space, drawn.svg);
+    cursor.show(frame, space);
+    drawn.svg.append(cursor.element);
     picture.replaceChildren(drawn.svg);
     showLegend(legend, frame, past && past.words);
-    strip.show(frame.strip, { left: space.x.ends[0], right: space.x.ends[1], width }, pulse);
+    seek(pulse);
+  }
+
+  /** Show the film's moment: the chart stays. @param {boolean} [pulse] */
+  function seek(pulse = false) {
+    if (!shot || !space) return;
+    const [left, right] = space.x.ends;
+    strips.show(shot.frame, film.moment(), { left, right, width }, pulse);
+    cursor.move(film.moment());
   }
 
   const observer = new ResizeObserver(() => {
@@ -67,7 +81,10 @@ export function makeStage(column) {
     const beside = column.getBoundingClientRect().right <= all.left;
     const over = picture.getBoundingClientRect().top - all.top;
     // It grows with its neighbour and does not shrink again: the axes stay where they are.
-    room = beside ? Math.max(width === was[0] ? room : 0, column.offsetHeight - over) : 0;
+    const free = column.offsetHeight - over - film.element.offsetHeight;
+    // Before the first picture nobody knows how much stands above it; above that of several options
+    // it changes with every strip.
+    room = beside && shot && !shot.frame.rows ? Math.max(width === was[0] ? room : 0, free) : 0;
     return width !== was[0] || room !== was[1];
   }
 
@@ -80,6 +97,7 @@ export function makeStage(column) {
      */
     show(next, pulse) {
       shot = next;
+      film.show(next.frame);
       paint(pulse);
     },
     /** The main line's heights in the chart, from the loss on or from the first step on. */
@@ -95,7 +113,14 @@ export function makeStage(column) {
           shot?.frame.y.log && value === 0 ? null : (foot - y.place(value)) / (foot - top),
         );
     },
-    stop: () => observer.disconnect(),
+    rewind() {
+      film.rewind();
+      seek();
+    },
+    stop() {
+      observer.disconnect();
+      film.stop();
+    },
   };
 }
 

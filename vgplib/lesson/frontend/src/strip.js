@@ -4,7 +4,7 @@ import { number } from "./numbers.js";
 import { px, s } from "./svg.js";
 /** @import { Strip } from "./types.js" */
 
-const HEIGHT = 26;
+const [HEIGHT, THIN] = [26, 12]; // alone, and among several
 const LOUD = 50; // from here on a cell is drawn as too loud, as in vgplib/experiments/view.py
 const JOURNEY = 500; // milliseconds from the loss to the input
 
@@ -19,7 +19,7 @@ export function makeStrip() {
   const fill = s("path", { class: "vgp-cell-fill" });
   const loud = s("path", { class: "vgp-cell-loud" });
   const pulse = s("rect", { class: "vgp-pulse", y: 0, height: HEIGHT + 2, rx: 2, opacity: 0 });
-  const svg = s("svg", { height: HEIGHT + 2, "aria-hidden": true }, cells, fill, loud, pulse);
+  const svg = s("svg", { "aria-hidden": true }, cells, fill, loud, pulse);
   const first = h("span");
   const last = h("span");
   const way = h("span", { class: "vgp-way", "aria-hidden": true });
@@ -50,11 +50,15 @@ export function makeStrip() {
      * @param {Strip | undefined} strip
      * @param {{left: number, right: number, width: number}} place of the chart below, in pixels
      * @param {boolean} moved whether a pulse tells that the signal went through again
+     * @param {{name: string, mark: Element} | null} among where it is one of several: whose it is,
+     *   and how that looks in the chart
      */
-    show(strip, { left, right, width }, moved) {
+    show(strip, { left, right, width }, moved, among) {
       element.hidden = !strip;
       if (!strip) return;
-      say(label, strip.label);
+      const height = among ? THIN : HEIGHT;
+      if (among) label.replaceChildren(among.mark, h("span", {}, among.name));
+      else say(label, strip.label);
       say(count, strip.count);
       say(first, strip.ends[0]);
       say(last, strip.ends[1]);
@@ -63,13 +67,15 @@ export function makeStrip() {
       const gap = step > 6 ? 1.5 : step > 3 ? 0.75 : 0.3;
       const at = (/** @type {number} */ k) => right - (values.length - k) * step + gap / 2;
       const bar = (/** @type {number} */ k, /** @type {number} */ high) =>
-        `M${px(at(k))} ${px(HEIGHT + 1)}v${px(-high)}h${px(step - gap)}v${px(high)}z`;
+        `M${px(at(k))} ${px(height + 1)}v${px(-high)}h${px(step - gap)}v${px(high)}z`;
       const drawn = (/** @type {(v: number) => number} */ high) =>
         values.map((v, k) => (high(v) >= 0.4 ? bar(k, high(v)) : "")).join("");
       svg.setAttribute("width", String(width));
-      cells.setAttribute("d", drawn(() => HEIGHT));
-      fill.setAttribute("d", drawn((v) => (v > LOUD ? 0 : HEIGHT * Math.min(1, v))));
-      loud.setAttribute("d", drawn((v) => (v > LOUD ? HEIGHT : 0)));
+      svg.setAttribute("height", String(height + 2));
+      cells.setAttribute("d", drawn(() => height));
+      fill.setAttribute("d", drawn((v) => (v > LOUD ? 0 : height * Math.min(1, v))));
+      loud.setAttribute("d", drawn((v) => (v > LOUD ? height : 0)));
+      ends.hidden = among !== null; // they are told once
       ends.style.paddingLeft = `${Math.max(0, Math.min(at(0), right - 150))}px`;
       ends.style.paddingRight = `${width - right}px`;
       pulse.setAttribute("width", String(px(Math.max(step - gap, 3))));

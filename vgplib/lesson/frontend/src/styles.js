@@ -18,6 +18,18 @@ const SYMBOLS = /** @type {const} */ (["circle", "square", "triangle", "diamond"
 const EXTRA = ["var(--vgp-good)", "var(--vgp-ink)"];
 
 /**
+ * How several options are told apart, each by its seat.
+ *
+ * @type {Pick<Styled, "color" | "dash" | "symbol" | "thick">[]}
+ */
+export const looks = ["var(--vgp-accent)", "var(--vgp-second)", ...EXTRA].map((color, n) => ({
+  color,
+  dash: DASHES[n],
+  symbol: SYMBOLS[n],
+  thick: 2.5,
+}));
+
+/**
  * Everything that is drawn, in drawing order: what was before, the runs, theory.
  *
  * @param {Frame} frame
@@ -63,6 +75,7 @@ export function runs(frame) {
   return frame.series
     .filter((one) => one.role !== "theory")
     .map((one, n) => {
+      if (one.seat !== undefined) return { ...read(one), ...looks[one.seat] };
       const own = one.role === "main" ? "var(--vgp-accent)" : "var(--vgp-second)";
       const color = used.has(own) ? EXTRA[extra++ % EXTRA.length] : own;
       used.add(own);

@@ -10,19 +10,23 @@
  * @typedef {{label: string, domain: [Num, Num], log?: boolean, whole?: boolean,
  *   names?: string[], floor?: string, reverse?: boolean}} Axis
  * @typedef {{name: string, kind: "line" | "bar", role: "main" | "second" | "theory",
- *   x: Num[], y: Num[], low?: Num[], high?: Num[]}} Series
+ *   x: Num[], y: Num[], low?: Num[], high?: Num[], seat?: number}} Series  seat: which look it
+ *   has among several options
  * @typedef {{label: string, text: string, tone: string, value?: Num, note?: string,
  *   percent?: boolean}} Readout
  * @typedef {{label: string, cells: Num[], count: string, slots: number,
  *   ends: [string, string]}} Strip
- * @typedef {{x: Axis, y: Axis, series: Series[], readouts: Readout[], summary: string,
- *   strip?: Strip}} Frame
+ * @typedef {{at: Num[], cells: Num[][], counts: string[]}} Film  the strip at several moments
+ * @typedef {{name?: string, readouts: Readout[], strip?: Strip, film?: Film}} Row
+ * @typedef {Row & {x: Axis, y: Axis, series: Series[], summary: string, rows?: Row[]}} Frame
+ *   rows: of several options, one each; then there is one series for each, too
  *
- * @typedef {string | number | boolean | null} Value
+ * @typedef {string | number | boolean | null | string[]} Value
  * @typedef {Record<string, Value>} Settings
  * @typedef {{name: string, label: Segment[], kind: "choice",
- *   options: {value: string, label: string}[], clears?: string[]}} Choice  clears: the choices that
- *   go back to where they started when this one is moved
+ *   options: {value: string, label: string}[], clears?: string[], most?: number}} Choice  clears:
+ *   the choices that go back to where they started when this one is moved; most: how many options
+ *   can be shown at once, where that can be several (the value is then a list)
  * @typedef {{name: string, label: Segment[], kind: "slider", values: number[], labels: string[],
  *   unit: string, whole: boolean, log: boolean, step: number}} Slider
  * @typedef {Choice | Slider} Control

@@ -1,0 +1,82 @@
+"""The way of the error signal through a deep network, with each place where a remedy can act."""
+
+from __future__ import annotations
+
+import html
+
+from vgplib.experiments.remedies import FACTORS
+from vgplib.lesson.figure import Picture
+
+WIDTH, HEIGHT = 660, 236
+LAYER, GAP, TOP, TALL = 118, 30, 92, 84  # of a layer: width, distance, upper edge, height
+LEFT = 152  # where the first layer begins: before it, the gradient and the step
+
+
+def remedy_map() -> Picture:
+    """The picture: each factor is a link to the line of that name (``#map-slope``) in the table."""
+    layers = [LEFT + k * (LAYER + GAP) for k in range(3)]
+    middle = TOP + TALL / 2
+    end = layers[-1] + LAYER
+    parts = [
+        *(_layer(x) for x in layers),
+        *(_arrow(x, x - GAP + 2, middle) for x in layers),
+        _arrow(end + GAP, end + 2, middle),
+        _text(end + GAP + 4, middle + 5, "loss", "start"),
+        # The way around the layer in the middle, with its gate.
+        f'<path class="vgp-way" d="M {layers[2] - 14} {middle - 8} C {layers[2] - 14} 26, '
+        f'{layers[1] - 16} 26, {layers[1] - 16} {middle - 8}"/>',
+        _factor("path", layers[1] + LAYER / 2, 22),
+        _factor("gate", layers[1] + LAYER / 2, 60),
+        f'<path class="vgp-way" d="M {layers[0]} {TOP + TALL + 14} v 8 H {end} v -8"/>',
+        _factor("number", (layers[0] + end) / 2, TOP + TALL + 42),
+        _factor("slope", layers[0] + LAYER / 2, TOP + 26),
+        _factor("weights", layers[0] + LAYER / 2, TOP + 60),
+        _factor("format", 66, middle - 22),
+        _factor("step", 66, middle + 24),
+    ]
+    label = (
+        "The error signal runs from the loss at the right to layer 1 at the left. In every layer "
+        "it is multiplied by the weight scale and the slope."
+    )
+    svg = (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="group" aria-label="{html.escape(label)}">'
+        f"{''.join(parts)}</svg>"
+    )
+    names = ", ".join(name for name, _ in FACTORS.values())
+    return Picture(f'<div class="vgp vgp-map">{_STYLE}{svg}</div>', f"{label} Places: {names}.")
+
+
+def _layer(x: float) -> str:
+    return f'<rect class="vgp-layer" x="{x}" y="{TOP}" width="{LAYER}" height="{TALL}" rx="8"/>'
+
+
+def _arrow(start: float, end: float, y: float) -> str:
+    return f'<path class="vgp-way" d="M {start} {y} H {end} m 6 -5 l -6 5 l 6 5"/>'
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{html.escape(text)}</text>'
+
+
+def _factor(key: str, x: float, y: float) -> str:
+    """A factor's name in a frame: a link to its line in the table."""
+    name, what = FACTORS[key]
+    name = name.removeprefix("the ").removeprefix("a ")
+    half = 5 + 4.1 * len(name)
+    return (
+        f'<a href="#map-{key}" aria-label="{html.escape(f"{name}: {what}")}">'
+        f'<rect x="{x - half}" y="{y - 14}" width="{2 * half}" height="26" rx="13"/>'
+        f"{_text(x, y + 4, name, 'middle')}</a>"
+    )
+
+
+_STYLE = """<style>
+.vgp-map svg { width: 100%; max-width: 46rem; height: auto; font: 14px system-ui, sans-serif }
+.vgp-map .vgp-layer { fill: var(--vgp-panel, #f5f7fb); stroke: var(--vgp-line, #c5ccd6) }
+.vgp-map .vgp-way { fill: none; stroke: var(--vgp-muted, #566072); stroke-width: 1.5 }
+.vgp-map text { fill: var(--vgp-ink, #1b2430) }
+.vgp-map a rect { fill: var(--vgp-bg, #fff); stroke: var(--vgp-accent, #0b6e99) }
+.vgp-map a text { fill: var(--vgp-accent, #0b6e99) }
+.vgp-map a:is(:hover, :focus-visible) rect { stroke-width: 3 }
+.vgp-map a:focus-visible { outline: none }
+</style>"""
