@@ -17,14 +17,12 @@ def test_steps_are_those_that_a_plain_loop_takes():
     for depth in range(1, steps_versus_depth.DEEPEST + 1):
         net = FeedForward(64, 64, depth, "tanh", "xavier", outputs=10, seed=1)
         rule = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
-        for count in range(100):
-            loss = F.cross_entropy(net(x), y)
-            if loss.item() < 1.5:
-                break
+        counts.append(0)
+        while (loss := F.cross_entropy(net(x), y)).item() >= 1.5:
             rule.zero_grad()
             loss.backward()
             rule.step()
-        counts.append(count)
+            counts[-1] += 1
     found = steps_versus_depth.run(activation="tanh", optimizer="sgd", faster=3.0, seed=1)
     assert found["steps"].values.tolist() == counts
 
@@ -57,11 +55,11 @@ def test_healthy_layers_cost_next_to_no_steps_and_adam_needs_fewer():
     assert sigmoid.sel(optimizer="sgd") > 8 * sigmoid.sel(optimizer="adam")
 
 
-@pytest.mark.parametrize("layers", folds.LAYERS)
-def test_a_network_of_twelve_units_folds_as_often_as_its_layers_multiply(layers):
-    net = folds.zigzag(int(layers))
+@pytest.mark.parametrize(("layers", "count"), folds.COUNTS.items())
+def test_a_network_of_twelve_units_folds_as_often_as_its_layers_multiply(layers, count):
+    net = folds.zigzag(count)
     assert sum(layer.out_features for layer in net.hidden) == 12
-    pieces = (12 // int(layers)) ** int(layers)
+    pieces = (12 // count) ** count
     corners = torch.linspace(0, 1, pieces + 1, dtype=torch.float64)[:, None]
     with torch.no_grad():
         # Rounding of a corner's place, times the slope of all layers before it.

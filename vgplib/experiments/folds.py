@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     import xarray as xr
 
 UNITS = 12
-CELLS = 5184  # that the line is cut into: every crease is an edge of one, as 12, 36, 64 and 81 divide it
+CELLS = 5184  # of the line: a multiple of each number of pieces, so creases lie between cells
+COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "six": 6}
 LAYERS = {
-    "1": "one layer of 12",
-    "2": "two layers of 6",
-    "3": "three layers of 4",
-    "4": "four layers of 3",
-    "6": "six layers of 2",
+    "one": "one layer of 12",
+    "two": "two layers of 6",
+    "three": "three layers of 4",
+    "four": "four layers of 3",
+    "six": "six layers of 2",
 }
 
 
@@ -52,7 +53,7 @@ def run(*, layers: str, seed: int) -> xr.Dataset:
     import xarray as xr
 
     del seed
-    net = zigzag(int(layers))
+    net = zigzag(COUNTS[layers])
     edges = torch.linspace(0, 1, CELLS + 1, dtype=torch.float64)[:, None]
     between = (edges[1:] + edges[:-1]).div(2).requires_grad_()
     (slope,) = torch.autograd.grad(net(between).sum(), between)
@@ -90,7 +91,7 @@ EXPERIMENT = Experiment(
     name="folds",
     title="The same twelve units",
     controls=(Choice("layers", "Units", LAYERS),),
-    start={"layers": "1"},
+    start={"layers": "one"},
     run=run,
     view=view,
     caption="Twelve ReLU units whose weights are set by hand: nothing is trained, nothing random.",
