@@ -17,23 +17,21 @@ def practised(steps, seed=0):
 
 
 @torch.no_grad()
-def restored(net):
-    """The share of the images' variance that a linear map restores from the last hidden layer."""
-    x = images("train")[0]
-    state = net.states(x)[-1]
-    known = torch.cat([state, torch.ones(len(x), 1, dtype=x.dtype)], dim=1).numpy()
-    # What varies by less than a millionth of the largest is beyond a partner's reach.
-    guess = known @ np.linalg.lstsq(known, x.numpy(), rcond=1e-6)[0]
-    left = ((x.numpy() - guess) ** 2).sum() / ((x - x.mean(dim=0)) ** 2).sum().item()
-    return 1 - left
+def differences_kept(net):
+    """How far pictures differ in the last layer, as a share of what they do in the first."""
+    first, *_, last = net.states(images("train")[0])
+    return (last.std(dim=0).norm() / first.std(dim=0).norm()).item()
 
 
 def test_who_has_practised_keeps_what_pictures_differ_in():
     fresh = Recipe("").build(0)
     short, long = practised(30), practised(100)
-    assert restored(fresh) + 0.1 < restored(short) < restored(long)
+    kept = [differences_kept(net) for net in (fresh, short, long)]
+    assert 100 * kept[0] < kept[1] < kept[2]
     for net in (short, long):  # the output layer has had no practice
         assert torch.equal(net.readout.weight, fresh.readout.weight)
+    for before, little, much in zip(fresh.hidden, short.hidden, long.hidden, strict=True):
+        assert before.weight.norm() < little.weight.norm() < much.weight.norm()
 
 
 def test_shuffling_moves_every_layers_weights_and_changes_none():
