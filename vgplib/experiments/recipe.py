@@ -24,7 +24,7 @@ from vgplib.networks.deep import Deep
 
 WIDTH, STEPS, EVERY, TRAIN = 64, 300, 20, 1120
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-GREEDY_STEPS, GREEDY_RATE, SMALLEST_SPREAD = 500, 0.01, 1e-3  # for each layer
+GREEDY_STEPS, GREEDY_RATE, SMALLEST_SPREAD = 500, 0.01, 1e-3  # steps for each layer
 BASELINE: dict[str, Any] = {"activation": "sigmoid", "initialiser": "xavier", "depth": 8}
 
 Before = Callable[[Deep, Tensor, torch.Generator], None]
@@ -193,8 +193,8 @@ def unit_variance(net: Deep, x: Tensor, generator: torch.Generator) -> None:
         h = net.activation(linear(h))
 
 
-def greedy(net: Deep, x: Tensor, generator: torch.Generator) -> None:
-    """Train each layer alone to keep what it is given, from the input on.
+def greedy(net: Deep, x: Tensor, generator: torch.Generator, steps: int = GREEDY_STEPS) -> None:
+    """Train each layer alone for some steps to keep what it is given, from the input on.
 
     Each is the encoder of an autoencoder with a linear decoder (Bengio et al. 2007). What a deeper
     layer is given hardly varies at first: the decoder answers in units of each feature's spread.
@@ -206,7 +206,7 @@ def greedy(net: Deep, x: Tensor, generator: torch.Generator) -> None:
         nn.init.zeros_(decoder.bias)
         middle, spread = h.mean(dim=0), h.std(dim=0).clamp(min=SMALLEST_SPREAD)
         rule = torch.optim.Adam([*linear.parameters(), *decoder.parameters()], lr=GREEDY_RATE)
-        for _ in range(GREEDY_STEPS):
+        for _ in range(steps):
             given = h[torch.randint(len(h), (training.BATCH,), generator=generator)]
             rule.zero_grad()
             restored = decoder(net.activation(linear(given)))
