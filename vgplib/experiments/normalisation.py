@@ -107,7 +107,7 @@ def scale(start: Settings, shown: tuple[str, ...]) -> Scale:
     """Less room where the bench has one network, and none for depths that it hasn't."""
     domain = (1e-10, 1e10)
     if not {"network", "depth"} & set(shown):
-        domain = (1e-8, 100.0) if start["network"] == "sigmoid" else (1e-4, 1e8)
+        domain = (1e-8, 100.0) if start["network"] == "sigmoid" else (1e-3, 1e6)
     return Scale(domain, DEEPEST if "depth" in shown else start["depth"])
 
 

@@ -128,24 +128,19 @@ def race(
 ) -> Experiment:
     """The experiment in which variants are trained at their chosen rates, and tested."""
 
-    @functools.lru_cache(maxsize=64)  # for both that can be shown
-    def trained(seed: int, rounding: int | None, **settings: Any) -> Mapping[str, Any]:
-        del rounding
-        rate = chosen_rate(found_by, settings)
-        return {**field.train(rate, seed, "test", True, **settings), "rate": rate}
-
     def run(*, shows: str, seed: int, **settings: Any) -> xr.Dataset:
         import xarray as xr
 
         del shows
-        found = trained(seed, OtherRounding.inside, **settings)
+        rate = chosen_rate(found_by, settings)
+        found = _trained(field.train, rate, seed, tuple(settings.items()), OtherRounding.inside)
         places = np.arange(len(found["signal"][0])) + 1
         return xr.Dataset(
             {
                 "loss": ("step", found["loss"]),
                 "accuracy": ("step", found["accuracy"]),
                 "signal": (("step", "place"), found["signal"]),
-                "rate": found["rate"],
+                "rate": rate,
             },
             coords={"step": found["step"], "place": places},
         )
@@ -184,6 +179,15 @@ def race(
         ),
         shares=("accuracy",),
     )
+
+
+@functools.lru_cache(maxsize=64)  # for both that can be shown
+def _trained(
+    train: Train, rate: float, seed: int, settings: tuple, rounding: int | None
+) -> Mapping[str, Any]:
+    """One run of a race; ``rounding`` is what else its numbers depend on."""
+    del rounding
+    return train(rate, seed, "test", True, **dict(settings))
 
 
 def _counted(shown: xr.DataArray) -> np.ndarray:
