@@ -56,10 +56,12 @@ def run(*, network: str, norm: str, batch: int, depth: int, seed: int) -> xr.Dat
     x = gaussian(batch, WIDTH, seed=1000 + seed)
     v = gaussian(batch, WIDTH, seed=2000 + seed)
     seen = measure(net, lambda model: (model.states(x)[-1] * v).sum(dim=1).mean())
-    last = "hidden." if norm in ("none", "weight") else "norms."
     return xr.Dataset(
         {
-            "signal": ("layer", seen["signal"].values[seen["name"].str.startswith(last).values]),
+            "signal": (
+                "layer",
+                seen["signal"].values[seen["name"].str.startswith(net.sums).values],
+            ),
             "expected": ("layer", expected(network, norm, batch, depth)),
         },
         coords={"layer": range(1, depth + 1)},

@@ -121,8 +121,9 @@ def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> di
 
     Returns:
         ``step``, ``loss`` (mean cross-entropy over the training images) and ``accuracy``, one value
-        a record; and ``signal``, shape ``(records, depth)``: the norm of dloss/dz of each hidden
-        layer's linear map, over the training images. A run that diverges goes on as NaN.
+        a record; and ``signal``, shape ``(records, depth)``: the norm of dloss/dz over the training
+        images, where z is what each hidden layer's activation is given. A run that diverges goes
+        on as NaN.
     """
     x, y = images("train")
     x_other, y_other = images(part)
@@ -135,8 +136,8 @@ def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> di
         found["step"].append(step // recipe.times)
         if watch:
             seen = measure(net, lambda model: F.cross_entropy(model(x), y))
-            hidden = seen["name"].str.startswith("hidden.").values
-            found["signal"].append(seen["signal"].values[hidden])
+            places = seen["name"].str.startswith(net.sums).values
+            found["signal"].append(seen["signal"].values[places])
         net.eval()
         with torch.no_grad():
             found["loss"].append(F.cross_entropy(net(x), y).item())
