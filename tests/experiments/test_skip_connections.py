@@ -137,12 +137,12 @@ def test_a_branch_times_0_hears_nothing_in_the_first_step_and_something_in_the_s
 
 
 def transformers(kind, depth):
-    return at(pre_and_post_norm.EXPERIMENT, {"kind": kind, "depth": depth})
+    return at(pre_and_post_norm.EXPERIMENT, {"arrangement": kind, "depth": depth})
 
 
 @pytest.mark.parametrize("kind", pre_and_post_norm.KINDS)
 def test_what_each_transformer_learns_in_every_run(kind):
-    shallow, deep = (transformers(kind, depth)["loss"].values[:, -1] for depth in ("2", "12"))
+    shallow, deep = (transformers(kind, depth)["loss"].values[:, -1] for depth in (2, 12))
     assert shallow.max() < (0.5 if kind == "post_warm" else 0.1)
     if kind in ("pre", "deepnorm"):
         assert deep.max() < 0.1
@@ -152,14 +152,15 @@ def test_what_each_transformer_learns_in_every_run(kind):
 
 def test_before_training_all_layers_of_all_transformers_hear_about_alike():
     for kind in pre_and_post_norm.KINDS:
-        signal = transformers(kind, "12")["signal"].values
+        signal = transformers(kind, 12)["signal"].values
         assert np.abs(np.log(signal[:, 0] / signal[:, -1])).max() < math.log(5)
 
 
 def test_how_much_the_first_step_changes_the_answer():
-    change = {k: transformers(k, "12")["change"].values for k in pre_and_post_norm.KINDS}
-    assert change["post"].min() > change["pre"].max() > change["pre"].min()
-    assert change["pre"].min() > change["deepnorm"].max()
+    """Pre-norm's is large, too: it is not what tells the two apart."""
+    change = {k: transformers(k, 12)["change"].values for k in pre_and_post_norm.KINDS}
+    assert np.median(change["post"]) > 1 and np.median(change["pre"]) > 1
+    assert change["deepnorm"].max() < 0.5 < change["pre"].min()
     assert change["post_warm"].max() < 0.1
 
 
@@ -171,4 +172,4 @@ def test_the_first_loss_of_a_transformer_is_that_of_writing_backward(kind):
     scores = net(tokens)
     backward = torch.stack([tokens[:, 7 - k] for k in range(8)], dim=1)
     loss = -scores.log_softmax(dim=2).gather(2, backward[..., None]).mean().item()
-    assert transformers(kind, "2")["loss"].values[4, 0] == pytest.approx(loss, rel=1e-4)
+    assert transformers(kind, 2)["loss"].values[4, 0] == pytest.approx(loss, rel=1e-4)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vgplib.engine.experiment import Choice, Experiment
+from vgplib.engine.experiment import Choice, Experiment, Slider
 from vgplib.experiments.reading import SEEDS, band, heard, relative
 from vgplib.experiments.view import Axis, Readout, Series, View
 from vgplib.measures import theory
@@ -57,28 +57,28 @@ KINDS = {
 }
 
 
-def build(kind: str, depth: int, seed: int) -> Transformer:
+def build(arrangement: str, depth: int, seed: int) -> Transformer:
     """The network before training."""
     weighted = {}
-    if KINDS[kind].deepnorm:
+    if KINDS[arrangement].deepnorm:
         weighted = {"alpha": theory.deepnorm_alpha(depth), "gain": theory.deepnorm_beta(depth)}
     return Transformer(
-        VOCABULARY, LENGTH, WIDTH, depth, KINDS[kind].norm, **weighted, heads=2, seed=seed
+        VOCABULARY, LENGTH, WIDTH, depth, KINDS[arrangement].norm, **weighted, heads=2, seed=seed
     )
 
 
-def run(*, kind: str, depth: str, seed: int) -> xr.Dataset:
+def run(*, arrangement: str, depth: int, seed: int) -> xr.Dataset:
     """Train; each loss that is kept is the mean of the batches since the one before."""
     import xarray as xr
 
-    net = build(kind, int(depth), seed)
+    net = build(arrangement, depth, seed)
     rule = torch.optim.Adam(net.parameters(), lr=RATE, fused=True)
     drawn = torch.Generator().manual_seed(seed)
     losses = []
     for step in range(STEPS):
         tokens = torch.randint(VOCABULARY, (BATCH, LENGTH), generator=drawn)
         for group in rule.param_groups:
-            group["lr"] = RATE * min(1.0, (step + 1) / KINDS[kind].warm)
+            group["lr"] = RATE * min(1.0, (step + 1) / KINDS[arrangement].warm)
         states = net.states(tokens)
         scores = net.readout(net.norm(states[-1]))
         loss = F.cross_entropy(scores.flatten(0, 1), tokens.flip(1).flatten())
@@ -98,11 +98,11 @@ def run(*, kind: str, depth: str, seed: int) -> xr.Dataset:
             "signal": ("layer", [signal.norm().item() for signal in signals]),
             "change": change,
         },
-        coords={"step": range(0, STEPS + 1, EVERY), "layer": range(1, int(depth) + 1)},
+        coords={"step": range(0, STEPS + 1, EVERY), "layer": range(1, depth + 1)},
     )
 
 
-def view(data: xr.Dataset, *, kind: str, depth: str) -> View:
+def view(data: xr.Dataset, *, arrangement: str, depth: int) -> View:
     """The loss by step, and what guessing costs; the signal before training as a strip."""
     del depth
     losses = data["loss"].values
@@ -113,7 +113,7 @@ def view(data: xr.Dataset, *, kind: str, depth: str) -> View:
         x=Axis("step", (0, STEPS), whole=True),
         y=Axis("training loss", (0, 4)),
         series=(
-            band(KINDS[kind].label, data["step"].values, losses),
+            band(KINDS[arrangement].label, data["step"].values, losses),
             Series("guessing", [0, STEPS], [GUESSING, GUESSING], role="theory"),
         ),
         readouts=(
@@ -138,10 +138,11 @@ EXPERIMENT = Experiment(
     name="pre-and-post-norm",
     title="Where does the norm stand?",
     controls=(
-        Choice("kind", "Transformer", {name: kind.label for name, kind in KINDS.items()}),
-        Choice("depth", "Layers", {"2": "2", "12": "12"}),
+        Choice("arrangement", "Transformer", {name: kind.label for name, kind in KINDS.items()}),
+        # A step as long as the slider: no values in between, for which PyTorch would take too long.
+        Slider("depth", "Layers", (2, DEEPEST), 10, whole=True),
     ),
-    start={"kind": "post", "depth": "2"},
+    start={"arrangement": "post", "depth": 2},
     run=run,
     view=view,
     caption=(
