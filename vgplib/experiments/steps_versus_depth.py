@@ -92,7 +92,7 @@ def view(data: xr.Dataset, *, activation: str, optimizer: str, faster: float) ->
             (start * growth**line).tolist(),
             role="theory",
         ),
-        Series("time for", [1, FARTHEST], [budget, budget], role="second"),
+        Series("what the machine has time for", [1, FARTHEST], [budget, budget], role="second"),
     ]
     return View(
         x=Axis("hidden layers", (1, FARTHEST), whole=True),
