@@ -110,7 +110,7 @@ def view(data: xr.Dataset, *, activation: str, initialiser: str) -> View:
     first, last = float(np.median(steps[:, 0])), float(np.median(steps[:, -1]))
     return View(
         x=Axis("hidden layers", (0, DEPTHS[-1] + 2), whole=True),
-        y=Axis(f"steps until the loss is below {LEARNED}", (5, MOST), log=True),
+        y=Axis(f"steps until the loss is below {LEARNED}", (4, MOST), log=True),
         series=(band("steps", np.array(DEPTHS), np.minimum(steps, MOST)),),
         readouts=(
             Readout(f"Steps, {DEPTHS[0]} layers", _steps(first), first),
