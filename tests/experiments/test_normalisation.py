@@ -127,3 +127,11 @@ def test_the_bias_before_a_batch_norm_gets_no_gradient_in_training():
     net.zero_grad()
     F.cross_entropy(net.eval()(x.double()), y).backward()
     assert min(layer.bias.grad.norm().item() for layer in net.hidden) > 1e-3
+
+
+def test_what_the_quiz_reads_off_the_benches():
+    sixteen, more, fewer = (
+        arrives(network="relu", norm="batch", depth=20, batch=batch) for batch in (16, 64, 4)
+    )
+    assert 60 < sixteen < 110 and 35 < more < 55 and 8e3 < fewer < 4e4
+    assert 1.5 < sixteen / more < 2.2  # "nearly twice as much"

@@ -63,6 +63,11 @@ BROKEN = [
     ),
     (
         "questions",
+        CHOICE | {"bench": {"href": "#through-time?cell=rnn,lsmt", "text": "x"}},
+        "bench, href: unknown cell 'lsmt'",
+    ),
+    (
+        "questions",
         CHOICE | {"bench": {"href": "#chain?hops=0", "text": "x"}},
         "hops must be at least 1",
     ),

@@ -83,7 +83,7 @@ def view(data: xr.Dataset, *, activation: str, spread: float, mean: float) -> Vi
         readouts=(
             Readout("Typical slope", figures(typical_slope), typical_slope),
             Readout(
-                "Weight scale that fits: back; forward",
+                "Scale back; forward",
                 f"{back}; {forward}",
             ),
             _verdict(typical_slope),

@@ -83,7 +83,7 @@ def steps_to_learn(activation: str, initialiser: str, depth: int, seed: int) -> 
     for step in range(MOST + 1):
         if step % EVERY == 0:
             with torch.no_grad():
-                now = losses(x[:WATCHED], y[:WATCHED]).nan_to_num(math.inf)
+                now = losses(x[:WATCHED], y[:WATCHED]).nan_to_num(math.inf, math.inf)
             if now.min() < LEARNED:
                 return float(step), RATES[int(now.argmin())]
             if now.isinf().all():  # diverged at every rate: there is no way back
@@ -159,6 +159,7 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "Networks of 64 units a layer learn the digits, each at the best of four learning rates. "
-        f"At the top edge: not within {MOST} steps. {SEEDS}"
+        f"The loss is looked at every {EVERY} steps. At the top edge: not within {MOST} steps. "
+        f"{SEEDS}"
     ),
 )

@@ -28,7 +28,7 @@ from vgplib.measures.layers import measure
 from vgplib.networks.recurrent import Recurrent
 
 WIDTH, CLIP, RECORDS = 32, 1.0, 15
-RATES = (0.001, 0.003, 0.01, 0.03)
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 LENGTH, NEAR, TESTED = 40, 0.1, 1000
 CELL_LABELS = {
     "rnn": "tanh RNN",

@@ -56,10 +56,12 @@ def run(*, network: str, norm: str, batch: int, depth: int, seed: int) -> xr.Dat
     x = gaussian(batch, WIDTH, seed=1000 + seed)
     v = gaussian(batch, WIDTH, seed=2000 + seed)
     seen = measure(net, lambda model: (model.states(x)[-1] * v).sum(dim=1).mean())
-    last = "hidden." if norm in ("none", "weight") else "norms."
     return xr.Dataset(
         {
-            "signal": ("layer", seen["signal"].values[seen["name"].str.startswith(last).values]),
+            "signal": (
+                "layer",
+                seen["signal"].values[seen["name"].str.startswith(net.sums).values],
+            ),
             "expected": ("layer", expected(network, norm, batch, depth)),
         },
         coords={"layer": range(1, depth + 1)},
@@ -105,10 +107,13 @@ def view(data: xr.Dataset, *, network: str, norm: str, batch: int, depth: int) -
 
 def scale(start: Settings, shown: tuple[str, ...]) -> Scale:
     """Less room where the bench has one network, and none for depths that it hasn't."""
-    domain = (1e-10, 1e10)
-    if not {"network", "depth"} & set(shown):
-        domain = (1e-8, 100.0) if start["network"] == "sigmoid" else (1e-4, 1e8)
-    return Scale(domain, DEEPEST if "depth" in shown else start["depth"])
+    if "depth" in shown:
+        return Scale((1e-10, 1e10), DEEPEST)
+    if start["network"] == "sigmoid":
+        domain = (1e-8, 100.0)
+    else:
+        domain = (1e-8 if "network" in shown else 1e-3, 1e6)
+    return Scale(domain, start["depth"])
 
 
 EXPERIMENT = Experiment(

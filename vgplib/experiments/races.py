@@ -48,6 +48,7 @@ class Field:
         places: What the signal passes on its way, in the plural (``"layers"``).
         first: Where the first of them is (``"input"``).
         most: The largest loss that charts show.
+        clock: What runs along them: steps, or what makes steps of unequal work comparable.
     """
 
     controls: tuple[Choice, ...]
@@ -57,6 +58,7 @@ class Field:
     places: str = "layers"
     first: str = "input"
     most: float = 3.0
+    clock: str = "step"
 
     def label(self, settings: Settings) -> str:
         """The variant's name, as the reader sees it."""
@@ -126,24 +128,19 @@ def race(
 ) -> Experiment:
     """The experiment in which variants are trained at their chosen rates, and tested."""
 
-    @functools.lru_cache(maxsize=64)  # for both that can be shown
-    def trained(seed: int, rounding: int | None, **settings: Any) -> Mapping[str, Any]:
-        del rounding
-        rate = chosen_rate(found_by, settings)
-        return {**field.train(rate, seed, "test", True, **settings), "rate": rate}
-
     def run(*, shows: str, seed: int, **settings: Any) -> xr.Dataset:
         import xarray as xr
 
         del shows
-        found = trained(seed, OtherRounding.inside, **settings)
+        rate = chosen_rate(found_by, settings)
+        found = _trained(field.train, rate, seed, tuple(settings.items()), OtherRounding.inside)
         places = np.arange(len(found["signal"][0])) + 1
         return xr.Dataset(
             {
                 "loss": ("step", found["loss"]),
                 "accuracy": ("step", found["accuracy"]),
                 "signal": (("step", "place"), found["signal"]),
-                "rate": found["rate"],
+                "rate": rate,
             },
             coords={"step": found["step"], "place": places},
         )
@@ -157,9 +154,9 @@ def race(
             shown = Axis(f"share of {field.right}", (0, 1))
         strips = [_heard(field, data["signal"].values[:, k]) for k in range(len(steps))]
         return View(
-            x=Axis("time, in steps of the usual hardware", (0, float(steps[-1]))),
+            x=Axis(field.clock, (0, float(steps[-1]))),
             y=shown,
-            series=(band(field.label(settings), steps, data[shows].values),),
+            series=(band(field.label(settings), steps, _counted(data[shows])),),
             readouts=(
                 Readout(field.right.capitalize(), percent(end), end, percent=True),
                 Readout("Learning rate chosen", short(float(data["rate"][0]))),
@@ -184,10 +181,27 @@ def race(
     )
 
 
+@functools.lru_cache(maxsize=64)  # for both that can be shown
+def _trained(
+    train: Train, rate: float, seed: int, settings: tuple, rounding: int | None
+) -> Mapping[str, Any]:
+    """One run of a race; ``rounding`` is what else its numbers depend on."""
+    del rounding
+    return train(rate, seed, "test", True, **dict(settings))
+
+
+def _counted(shown: xr.DataArray) -> np.ndarray:
+    """Its values; what diverged is right about nothing, and its loss is beyond any chart."""
+    lost = 0.0 if shown.name == "accuracy" else np.inf
+    return np.where(np.isnan(shown.values), lost, shown.values)
+
+
 def _heard(field: Field, signal: np.ndarray) -> Strip:
-    """The strip of the signal at one moment; ``signal``: shape (seeds, places)."""
+    """The strip at one moment, of the runs that are finite; ``signal``: shape (seeds, places)."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        profile = np.median(signal / signal[:, -1:], axis=0)
+        runs = signal / signal[:, -1:]
+    sound = np.isfinite(runs).all(axis=1)
+    profile = np.median(runs[sound] if sound.any() else runs, axis=0)
     return heard(profile, field.places, len(profile), ends=(field.first, "loss"))
 
 

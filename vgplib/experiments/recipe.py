@@ -24,7 +24,7 @@ from vgplib.networks.deep import Deep
 
 WIDTH, STEPS, EVERY, TRAIN = 64, 300, 20, 1120
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-GREEDY_STEPS, GREEDY_RATE, SMALLEST_SPREAD = 500, 0.01, 1e-3  # for each layer
+GREEDY_STEPS, GREEDY_RATE, SMALLEST_SPREAD = 500, 0.01, 1e-3  # steps for each layer
 BASELINE: dict[str, Any] = {"activation": "sigmoid", "initialiser": "xavier", "depth": 8}
 
 Before = Callable[[Deep, Tensor, torch.Generator], None]
@@ -104,7 +104,9 @@ def field_of(recipes: Mapping[str, Recipe]) -> Field:
         return course(recipes[row], rate, seed, part, watch)
 
     rows = Choice("row", "Network", {name: one.label for name, one in recipes.items()})
-    return Field((rows,), train, RATES, "test digits right")
+    faster = any(one.times > 1 for one in recipes.values())
+    clock = "time, in steps of the usual hardware" if faster else "step"
+    return Field((rows,), train, RATES, "test digits right", clock=clock)
 
 
 def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> dict[str, Any]:
@@ -119,8 +121,9 @@ def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> di
 
     Returns:
         ``step``, ``loss`` (mean cross-entropy over the training images) and ``accuracy``, one value
-        a record; and ``signal``, shape ``(records, depth)``: the norm of dloss/dz of each hidden
-        layer's linear map, over the training images. A run that diverges goes on as NaN.
+        a record; and ``signal``, shape ``(records, depth)``: the norm of dloss/dz over the training
+        images, where z is what each hidden layer's activation is given. A run that diverges goes
+        on as NaN.
     """
     x, y = images("train")
     x_other, y_other = images(part)
@@ -133,8 +136,8 @@ def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> di
         found["step"].append(step // recipe.times)
         if watch:
             seen = measure(net, lambda model: F.cross_entropy(model(x), y))
-            hidden = seen["name"].str.startswith("hidden.").values
-            found["signal"].append(seen["signal"].values[hidden])
+            places = seen["name"].str.startswith(net.sums).values
+            found["signal"].append(seen["signal"].values[places])
         net.eval()
         with torch.no_grad():
             found["loss"].append(F.cross_entropy(net(x), y).item())
@@ -191,8 +194,8 @@ def unit_variance(net: Deep, x: Tensor, generator: torch.Generator) -> None:
         h = net.activation(linear(h))
 
 
-def greedy(net: Deep, x: Tensor, generator: torch.Generator) -> None:
-    """Train each layer alone to keep what it is given, from the input on.
+def greedy(net: Deep, x: Tensor, generator: torch.Generator, steps: int = GREEDY_STEPS) -> None:
+    """Train each layer alone for some steps to keep what it is given, from the input on.
 
     Each is the encoder of an autoencoder with a linear decoder (Bengio et al. 2007). What a deeper
     layer is given hardly varies at first: the decoder answers in units of each feature's spread.
@@ -204,7 +207,7 @@ def greedy(net: Deep, x: Tensor, generator: torch.Generator) -> None:
         nn.init.zeros_(decoder.bias)
         middle, spread = h.mean(dim=0), h.std(dim=0).clamp(min=SMALLEST_SPREAD)
         rule = torch.optim.Adam([*linear.parameters(), *decoder.parameters()], lr=GREEDY_RATE)
-        for _ in range(GREEDY_STEPS):
+        for _ in range(steps):
             given = h[torch.randint(len(h), (training.BATCH,), generator=generator)]
             rule.zero_grad()
             restored = decoder(net.activation(linear(given)))

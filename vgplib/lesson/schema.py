@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from vgplib import errors
+from vgplib.engine.experiment import Choice
 from vgplib.experiments import experiment
 from vgplib.lesson.text import segments
 
@@ -27,11 +28,16 @@ def _marked_up(text: str) -> str:
 
 
 def _bench(href: str) -> str:
-    """A link to a bench: ``#chain?hops=10``; the experiment and its settings must exist."""
+    """A link to a bench: ``#chain?hops=10``; the experiment and its settings must exist.
+
+    Of a choice that is compared, several options: ``#training-race?row=nothing,relu_he``.
+    """
     name, _, setting = href.partition("#")[2].partition("?")
     exp = experiment(re.sub(r"-\d+$", "", name))
     for key, value in parse_qsl(setting):
-        exp.control(key).check(_number(value))
+        control = exp.control(key)
+        for one in value.split(",") if isinstance(control, Choice) else [value]:
+            control.check(_number(one))
     return href
 
 
@@ -150,7 +156,8 @@ class Prediction(_Part):
     """A guess before a chart shows: among options, or of a figure that the bench reads out.
 
     ``show`` is the setting that answers it, ``{"activation": "sigmoid"}``: the bench moves there
-    when the guess is made, and a figure is read off there.
+    when the guess is made, and a figure is read off there. Of a choice that is compared it may be a
+    list, and a figure is that of the last option.
     """
 
     id: Word

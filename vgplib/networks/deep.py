@@ -25,6 +25,7 @@ class Deep(nn.Module):
         norms: What stands behind each: a norm, or ``nn.Identity``.
         paths: The ways around each layer but the first.
         readout: The linear read-out.
+        sums: How the names of those modules begin that hand an activation its input.
         activation: The :class:`~vgplib.networks.activations.Activation` of the hidden layers.
         slopes: With ``"prelu"``, an ``nn.PReLU`` for each hidden layer, which learns its slope;
             else empty.
@@ -84,6 +85,7 @@ class Deep(nn.Module):
                 normalise_weights(layer, gain)
         learned = range(depth if activation == "prelu" else 0)
         self.slopes = nn.ModuleList(nn.PReLU(dtype=dtype) for _ in learned)
+        self.sums = "norms." if norm and norm != "weight" else "hidden."
         self.readout = linear(fans[-1], outputs, 1.0)
         self.paths = nn.ModuleList(
             make_path(path, width, depth - 1, generator, dtype) for _ in range(depth - 1)

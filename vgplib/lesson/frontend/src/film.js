@@ -74,7 +74,9 @@ export function makeFilm(seek) {
   function tell() {
     if (!frame) return;
     const text = `${frame.x.label.split(",")[0]} ${short(at[now()])} of ${short(at[end()])}`;
-    const counts = rowsOf(frame).map((row) => [row.name, seen(row, moment)?.count].filter(Boolean).join(": "));
+    const counts = rowsOf(frame).map((row) =>
+      [row.name, seen(row, moment)?.count].filter(Boolean).join(": "),
+    );
     say(words, text);
     say(button, quiet.matches ? "Step" : running ? "Pause" : "Play");
     slider.valueAsNumber = now();

@@ -100,7 +100,8 @@ export function several({ name, label, options }, id, most, moved) {
       options.forEach((option, k) => {
         boxes[k].checked = now.includes(option.value);
         const seat = seats.get(option.value);
-        marks[k].replaceChildren(...(boxes[k].checked && seat !== undefined ? [mark(looks[seat])] : []));
+        const look = boxes[k].checked && seat !== undefined ? [mark(looks[seat])] : [];
+        marks[k].replaceChildren(...look);
       });
       say(count, `${now.length} of at most ${most}`);
       if (!elsewhere) return;

@@ -1,7 +1,7 @@
 // @ts-check
 import { looks } from "./styles.js";
 import { equal, frameIndex, show } from "./settings.js";
-/** @import { Choice, Control, Frame, Model, Row, Settings } from "./types.js" */
+/** @import { Choice, Control, Frame, Model, Row, Series, Settings } from "./types.js" */
 
 /**
  * The choice of which a bench shows several options at once, if it has one.
@@ -36,7 +36,9 @@ export function makeFrames(controls, model) {
     const frames = model.get("frames");
     if (!control) return frames[frameIndex(controls, settings)] ?? null;
     const chosen = /** @type {string[]} */ (settings[control.name]);
-    const found = chosen.map((one) => frames[frameIndex(controls, { ...settings, [control.name]: one })]);
+    const found = chosen.map(
+      (one) => frames[frameIndex(controls, { ...settings, [control.name]: one })],
+    );
     return found.every(Boolean) ? together(found, chosen.map((one) => show(control, one))) : null;
   }
 
@@ -54,8 +56,8 @@ export function makeFrames(controls, model) {
       if (!control || !found) return found;
       seats = seated(/** @type {string[]} */ (settings[control.name]), seats);
       const places = [...seats.values()];
-      const series = found.series.map((/** @type {any} */ one, /** @type {number} */ k) => ({ ...one, seat: places[k] }));
-      return { ...found, series };
+      const series = /** @type {Series[]} */ (found.series);
+      return { ...found, series: series.map((one, k) => ({ ...one, seat: places[k] })) };
     },
   };
 }
