@@ -178,7 +178,7 @@ def test_gated_cells_learn_the_adding_problem_and_a_plain_one_never_does():
 
 
 def test_chrono_makes_learning_likelier_and_a_forget_bias_of_1_hardly():
-    """Tallec & Ollivier 2018; not Jozefowicz et al. 2015, nor Le et al. 2015: other tasks, longer."""
+    """Tallec & Ollivier 2018; not Jozefowicz et al. 2015, nor Le et al. 2015."""
     plain, one, chrono, gru = map(tries, ("lstm", "lstm_forget_1", "lstm_chrono", "gru"))
     assert min(chrono, gru) >= 1.5 * max(plain, one) and abs(plain - one) <= 2
     assert tries("irnn") < plain and right("irnn") < right("lstm") - 0.2
