@@ -177,20 +177,20 @@ def test_gated_cells_learn_the_adding_problem_and_a_plain_one_never_does():
     assert right("rnn") < 0.25 and tries("rnn") == 0
 
 
-def test_a_better_start_makes_learning_likelier():
-    """Jozefowicz et al. 2015, in part; Tallec & Ollivier 2018."""
-    assert tries("lstm") < tries("lstm_forget_1") < tries("lstm_chrono")
-    assert tries("lstm") < tries("gru")
+def test_chrono_makes_learning_likelier_and_a_forget_bias_of_1_hardly():
+    """Tallec & Ollivier 2018; not Jozefowicz et al. 2015, nor Le et al. 2015."""
+    plain, one, chrono, gru = map(tries, ("lstm", "lstm_forget_1", "lstm_chrono", "gru"))
+    assert min(chrono, gru) >= 1.5 * max(plain, one) and abs(plain - one) <= 2
+    assert tries("irnn") < plain and right("irnn") < right("lstm") - 0.2
 
 
-def test_a_gru_starts_as_faintly_as_an_lstm_and_opens_its_gates_soonest():
+def test_a_gru_starts_as_faintly_as_an_lstm_and_learns_as_soon_as_chrono_does():
     race = vgp.atlas("memory-race").sel(task="adding", shows="accuracy").median("seed")
     faint = (race.signal.isel(place=0) / race.signal.isel(place=-1)).isel(step=0)
     assert faint.sel(row="gru") < 1e-6 and faint.sel(row="lstm") < 1e-6
     learnt = (race.accuracy >= 0.5).argmax("step")
-    assert all(
-        learnt.sel(row="gru") < learnt.sel(row=f"lstm{k}") for k in ("", "_forget_1", "_chrono")
-    )
+    assert abs(learnt.sel(row="gru") - learnt.sel(row="lstm_chrono")) <= 1  # record
+    assert learnt.sel(row="gru") < learnt.sel(row="lstm") < 14
 
 
 def test_the_lstm_guesses_first_and_learns_once_its_gates_have_opened():
