@@ -163,7 +163,7 @@ def test_hardly_a_unit_of_a_fresh_sigmoid_network_is_saturated():
 
 def ends(row):
     """The shares of test digits right of five runs; what diverged has none."""
-    found = vgp.atlas("activation-race").accuracy.sel(row=row, shows="accuracy").isel(step=-1)
+    found = vgp.atlas("activation-race").accuracy.sel(row=row, shows="accuracy").isel(record=-1)
     return np.sort(np.nan_to_num(found.values))
 
 

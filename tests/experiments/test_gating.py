@@ -186,9 +186,9 @@ def test_chrono_makes_learning_likelier_and_a_forget_bias_of_1_hardly():
 
 def test_a_gru_starts_as_faintly_as_an_lstm_and_learns_as_soon_as_chrono_does():
     race = vgp.atlas("memory-race").sel(task="adding", shows="accuracy").median("seed")
-    faint = (race.signal.isel(place=0) / race.signal.isel(place=-1)).isel(step=0)
+    faint = (race.signal.isel(place=0) / race.signal.isel(place=-1)).isel(record=0)
     assert faint.sel(row="gru") < 1e-6 and faint.sel(row="lstm") < 1e-6
-    learnt = (race.accuracy >= 0.5).argmax("step")
+    learnt = (race.accuracy >= 0.5).argmax("record")
     assert abs(learnt.sel(row="gru") - learnt.sel(row="lstm_chrono")) <= 1  # record
     assert learnt.sel(row="gru") < learnt.sel(row="lstm") < 14
 
@@ -198,5 +198,5 @@ def test_the_lstm_guesses_first_and_learns_once_its_gates_have_opened():
     run = vgp.atlas("memory-race").sel(row="lstm", task="adding", shows="accuracy").median("seed")
     heard = run.signal.isel(place=0) / run.signal.isel(place=-1)
     assert heard[0] < 1e-6
-    assert run.accuracy[len(run.step) // 4] < 0.4 < 0.8 < run.accuracy[-1]
+    assert run.accuracy[len(run.record) // 4] < 0.4 < 0.8 < run.accuracy[-1]
     assert heard[-1] > 1000 * heard[0]

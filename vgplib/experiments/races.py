@@ -137,16 +137,17 @@ def race(
         places = np.arange(len(found["signal"][0])) + 1
         return xr.Dataset(
             {
-                "loss": ("step", found["loss"]),
-                "accuracy": ("step", found["accuracy"]),
-                "signal": (("step", "place"), found["signal"]),
+                "step": ("record", found["step"]),
+                "loss": ("record", found["loss"]),
+                "accuracy": ("record", found["accuracy"]),
+                "signal": (("record", "place"), found["signal"]),
                 "rate": rate,
             },
-            coords={"step": found["step"], "place": places},
+            coords={"record": range(len(found["step"])), "place": places},
         )
 
     def view(data: xr.Dataset, *, shows: str, **settings: Any) -> View:
-        steps = data["step"].values
+        steps = data["step"].values[0]  # the same for all starts
         lost = np.isnan(data["loss"].values)
         end = float(np.median(np.nan_to_num(data["accuracy"].values[:, -1])))
         shown = Axis("training loss", (0, field.most))

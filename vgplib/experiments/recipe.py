@@ -128,14 +128,15 @@ def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> di
     x, y = images("train")
     x_other, y_other = images(part)
     net = recipe.build(seed)
+    heads = recipe.readouts(net, seed)
     every = EVERY * recipe.times
     found: dict[str, list] = {"step": [], "loss": [], "accuracy": [], "signal": []}
-    for step in steps(recipe, net, x, y, rate, seed):
+    for step in steps(recipe, net, heads, x, y, rate, seed):
         if not (step == STEPS * recipe.times or (watch and step % every == 0)):
             continue
         found["step"].append(step // recipe.times)
         if watch:
-            seen = measure(net, lambda model: F.cross_entropy(model(x), y))
+            seen = measure(net, lambda model: recipe.loss(model, heads, x, y))
             places = seen["name"].str.startswith(net.sums).values
             found["signal"].append(seen["signal"].values[places])
         net.eval()
@@ -147,9 +148,16 @@ def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> di
     return found
 
 
-def steps(recipe: Recipe, net: Deep, x: Tensor, y: Tensor, rate: float, seed: int) -> Iterator[int]:
+def steps(
+    recipe: Recipe,
+    net: Deep,
+    heads: nn.ModuleList,
+    x: Tensor,
+    y: Tensor,
+    rate: float,
+    seed: int,
+) -> Iterator[int]:
     """Train; yields how many steps are taken, from 0 on."""
-    heads = recipe.readouts(net, seed)
     parameters = [*net.parameters(), *heads.parameters()]
     rule: torch.optim.Optimizer = (
         torch.optim.Adam(parameters, lr=rate, weight_decay=recipe.decay)

@@ -64,7 +64,8 @@ def size(recipe: Recipe, seed: int) -> tuple[int, int]:
 def _seconds(recipe: Recipe, seed: int) -> float:
     """The time of some steps."""
     x, y = images("train")
-    turns = steps(recipe, recipe.build(seed), x, y, RATE, seed)
+    net = recipe.build(seed)
+    turns = steps(recipe, net, recipe.readouts(net, seed), x, y, RATE, seed)
     next(turns)
     start = time.perf_counter()
     for _ in range(STEPS_A_TURN):
