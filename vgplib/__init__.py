@@ -9,6 +9,7 @@ A lesson needs one import, ``import vgplib as vgp``, and these names:
 ``vgp.picture``       a matplotlib figure in the page's colours
 ``vgp.beside``        a bench, and below it a drawing of one's own that follows it
 ``vgp.remedy_map``    where on the signal's way each remedy acts, as a picture
+``vgp.remedy_table``  what each remedy brings and costs, as a table
 ``vgp.run``           an experiment, measured now by PyTorch, as ``xarray.Dataset``
 ``vgp.sweep``         an experiment over a grid of settings and seeds, in chunks
 ``vgp.readouts``      the three figures that a bench shows for a setting
@@ -39,7 +40,8 @@ _HOMES = {
     "check": "vgplib.lesson.exercise",
     "picture": "vgplib.lesson.figure",
     "beside": "vgplib.lesson.figure",
-    "remedy_map": "vgplib.lesson.remedy_map",
+    "remedy_map": "vgplib.lesson.remedies",
+    "remedy_table": "vgplib.lesson.remedies",
     "run": "vgplib.experiments",
     "sweep": "vgplib.experiments",
     "readouts": "vgplib.experiments",

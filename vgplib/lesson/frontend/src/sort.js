@@ -1,16 +1,21 @@
 // @ts-check
 import { h } from "./dom.js";
 
-/** Let the tables that are marked so be sorted by any of their columns. */
+const LONG = 10; // rows: shorter tables are seen at a glance
+
+/** Let long tables of numbers be sorted by any of their columns. */
 export function sortTables() {
-  for (const table of document.querySelectorAll("article .vgp-sortable table"))
-    sortable(/** @type {HTMLTableElement} */ (table));
+  for (const found of document.querySelectorAll("article table.dataframe")) {
+    const table = /** @type {HTMLTableElement} */ (found);
+    if (table.tBodies[0].rows.length >= LONG) sortable(table);
+  }
 }
 
 /** @param {HTMLTableElement} table */
 function sortable(table) {
   const heads = [...(table.tHead?.rows[0].cells ?? [])];
   heads.forEach((head, column) => {
+    if (!head.textContent) return; // rows without a common name
     const button = h("button", { type: "button", class: "vgp-sort" }, ...head.childNodes);
     head.setAttribute("scope", "col");
     head.append(button);

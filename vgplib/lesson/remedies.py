@@ -1,11 +1,17 @@
-"""The way of the error signal through a deep network, with each place where a remedy can act."""
+"""All remedies at a glance: where on the signal's way they act, and what each brings and costs."""
 
 from __future__ import annotations
 
 import html
+from typing import TYPE_CHECKING
 
-from vgplib.experiments.remedies import FACTORS
+from vgplib.experiments import readouts
+from vgplib.experiments.remedies import FACTORS, REMEDIES
+from vgplib.experiments.remedy_costs import of_all
 from vgplib.lesson.figure import Picture
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WIDTH, HEIGHT = 660, 236
 LAYER, GAP, TOP, TALL = 118, 30, 92, 84  # of a layer: width, distance, upper edge, height
@@ -44,6 +50,30 @@ def remedy_map() -> Picture:
     )
     names = ", ".join(name for name, _ in FACTORS.values())
     return Picture(f'<div class="vgp vgp-map">{_STYLE}{svg}</div>', f"{label} Places: {names}.")
+
+
+def remedy_table() -> pd.DataFrame:
+    """What each remedy brings and costs, from the atlases.
+
+    Returns:
+        One row a remedy: the test digits it gets right, in per cent (the middle one of five random
+        starts); parameters, time of a step and memory, as multiples of the network's without it;
+        and where it fails.
+
+    Raises:
+        AtlasError: An atlas is missing, damaged or out of date.
+    """
+    import pandas as pd
+
+    rows = {}
+    for name, cost in of_all().items():
+        remedy = REMEDIES[name]
+        right = round(100 * readouts("training-race", row=name)[0].value)
+        numbers = [round(cost[kind], 1) for kind in ("parameters", "time", "memory")]
+        rows[remedy.recipe.label] = [right, *numbers, remedy.fails]
+    columns = ["digits right, %", "parameters", "time", "memory", "where it fails"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return table.rename_axis(columns="remedy")
 
 
 def _layer(x: float) -> str:
