@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import json
 import sys
+from hashlib import sha256
 from pathlib import Path
 
-from tools.environment import ROOT, fingerprint
+from tools.environment import ROOT
 
 
-def forget_changed_banks(folder: Path) -> None:
+def forget_changed_banks(folder: Path, banks: Path = ROOT / "quizzes") -> None:
     """Forget those notebooks whose bank is not the one they were run with.
 
     Args:
         folder: Where jupyter-cache keeps what was run; the banks it was run with are noted there.
+        banks: Where the banks are; a notebook's has its name.
     """
     from jupyter_cache import get_cache
 
     note = folder / "banks.json"
     before = json.loads(note.read_text("utf-8")) if note.exists() else {}
-    now = {path.stem: fingerprint(path) for path in (ROOT / "quizzes").glob("*.json")}
+    now = {path.stem: sha256(path.read_bytes()).hexdigest() for path in banks.glob("*.json")}
     cache = get_cache(folder)
     for record in cache.list_cache_records():
         name = Path(record.uri).stem

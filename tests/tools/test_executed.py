@@ -1,0 +1,31 @@
+"""A build runs those notebooks again whose questions changed, and no others."""
+
+import nbformat
+from jupyter_cache import get_cache
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tools.executed import forget_changed_banks
+
+
+def test_a_notebook_whose_bank_changed_is_forgotten_and_others_are_kept(tmp_path):
+    folder, banks = tmp_path / "executed", tmp_path / "quizzes"
+    folder.mkdir()
+    banks.mkdir()
+    cache = get_cache(folder)
+    for name in ("first", "second", "without-a-bank"):
+        path = tmp_path / f"{name}.ipynb"
+        nbformat.write(new_notebook(cells=[new_code_cell(f"'{name}'", execution_count=1)]), path)
+        if name != "without-a-bank":
+            (banks / f"{name}.json").write_text("{}")
+    forget_changed_banks(folder, banks)  # notes what is there
+    for path in tmp_path.glob("*.ipynb"):
+        cache.cache_notebook_file(path, uri=str(path), check_validity=False)
+
+    def kept():
+        return {record.uri.rsplit("/")[-1] for record in cache.list_cache_records()}
+
+    forget_changed_banks(folder, banks)
+    assert kept() == {"first.ipynb", "second.ipynb", "without-a-bank.ipynb"}
+    (banks / "first.json").write_text('{"questions": []}')
+    forget_changed_banks(folder, banks)
+    assert kept() == {"second.ipynb", "without-a-bank.ipynb"}
