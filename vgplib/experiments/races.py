@@ -100,7 +100,10 @@ def search(name: str, title: str, field: Field) -> Experiment:
         start={c.name: c.values[0] for c in field.controls},
         run=run,
         view=view,
-        caption=f"The mean of {STARTS_TO_CHOOSE} random starts at each learning rate.",
+        caption=(
+            f"The mean of {STARTS_TO_CHOOSE} random starts at each learning rate. One whose loss "
+            "blows up has none right."
+        ),
         seeds=STARTS_TO_CHOOSE,
         shares=("accuracy",),
     )
