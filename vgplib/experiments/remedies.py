@@ -100,7 +100,9 @@ REMEDIES: dict[str, Remedy] = {
     # the weights
     "he": _start("sigmoid, He", TOO_LITTLE, initialiser="he"),
     "orthogonal": _start("sigmoid, orthogonal", TOO_LITTLE, initialiser="orthogonal"),
-    "gain_4": _start("sigmoid, Xavier × 4", "with any other activation: the scale is sigmoid's", gain=4.0),
+    "gain_4": _start(
+        "sigmoid, Xavier × 4", "with any other activation: the scale is sigmoid's", gain=4.0
+    ),
     "fitted": _start("sigmoid, weights fitted to it", PLAIN_DEEP, initialiser=FITTED),
     "lsuv": _start("sigmoid, LSUV", TOO_LITTLE, initialiser="orthogonal", before=unit_variance),
     "tanh_orthogonal": _start(
@@ -110,7 +112,9 @@ REMEDIES: dict[str, Remedy] = {
         initialiser="orthogonal",
     ),
     # norms
-    "batch_norm": _norm("batch norm", "small batches; deep plain networks: it explodes", norm="batch"),
+    "batch_norm": _norm(
+        "batch norm", "small batches; deep plain networks: it explodes", norm="batch"
+    ),
     "layer_norm": _norm("layer norm", TOO_LITTLE, norm="layer"),
     "rms_norm": _norm("RMS norm", TOO_LITTLE, norm="rms"),
     "group_norm": _norm("group norm", TOO_LITTLE, norm="group"),
@@ -128,7 +132,9 @@ REMEDIES: dict[str, Remedy] = {
         activation="relu",
         initialiser="he",
     ),
-    "scaled": _path("skips, branches × 1/√7", "when the scale does not fit the depth", path="scaled"),
+    "scaled": _path(
+        "skips, branches × 1/√7", "when the scale does not fit the depth", path="scaled"
+    ),
     "rezero": _path("ReZero", "at large rates: some runs blow up", path="rezero"),
     "dense": _path("dense connections", "memory grows with the depth squared", path="dense"),
     "highway": _other(
@@ -158,29 +164,64 @@ REMEDIES: dict[str, Remedy] = {
     ),
     # fewer factors, and more steps
     "depth_4": _other(
-        "four layers", DEPTH, "number", "network", "here: still too deep for sigmoid", network={"depth": 4}
+        "four layers",
+        DEPTH,
+        "number",
+        "network",
+        "here: still too deep for sigmoid",
+        network={"depth": 4},
     ),
     "depth_2": _other(
         "two layers", DEPTH, "number", "network", "where a task needs depth", network={"depth": 2}
     ),
     "hardware": _other(
-        "hardware ten times as fast: 3000 steps", DEPTH, "none", "machine", "it takes more steps, each as small", times=10
+        "hardware ten times as fast: 3000 steps",
+        DEPTH,
+        "none",
+        "machine",
+        "it takes more steps, each as small",
+        times=10,
     ),
-    "batch_16": _other("batches of 16", DEPTH, "none", "training", "the signal is as faint in a small batch", batch=16),
+    "batch_16": _other(
+        "batches of 16",
+        DEPTH,
+        "none",
+        "training",
+        "the signal is as faint in a small batch",
+        batch=16,
+    ),
     # the step
-    "clip": _other("clipping at norm 1", MAP, "none", "training", "it makes nothing larger", clip=1.0),
-    "clip_low": _other("clipping at norm 0.01", MAP, "none", "training", "it makes nothing larger", clip=0.01),
+    "clip": _other(
+        "clipping at norm 1", MAP, "none", "training", "it makes nothing larger", clip=1.0
+    ),
+    "clip_low": _other(
+        "clipping at norm 0.01", MAP, "none", "training", "it makes nothing larger", clip=0.01
+    ),
     "clip_value": _other(
         "clipping by value", MAP, "step", "training", "it makes nothing larger", clip_value=0.01
     ),
-    "decay": _other("weight decay 0.0001", MAP, "none", "training", "it makes weights smaller", decay=1e-4),
+    "decay": _other(
+        "weight decay 0.0001", MAP, "none", "training", "it makes weights smaller", decay=1e-4
+    ),
     "decay_large": _other(
         "weight decay 0.01", MAP, "weights", "training", "it makes weights smaller", decay=1e-2
     ),
     "loss_1000": _other(
-        "the loss times 1000", MAP, "format", "training", "all layers get the same factor", loss_factor=1000.0
+        "the loss times 1000",
+        MAP,
+        "format",
+        "training",
+        "all layers get the same factor",
+        loss_factor=1000.0,
     ),
-    "adam": _other("Adam", MAP, "step", "training", "in deeper networks: small gradients drown in noise", adam=True),
+    "adam": _other(
+        "Adam",
+        MAP,
+        "step",
+        "training",
+        "in deeper networks: small gradients drown in noise",
+        adam=True,
+    ),
     "by_layer": _other(
         "steps by each layer's norm (LARS)", MAP, "step", "training", "small batches", by_layer=True
     ),
