@@ -201,7 +201,7 @@ REMEDIES: dict[str, Remedy] = {
         "clipping by value", MAP, "step", "training", "it makes nothing larger", clip_value=0.01
     ),
     "decay": _other(
-        "weight decay 0.0001", MAP, "none", "training", "it makes weights smaller", decay=1e-4
+        "weight decay 0.0001", MAP, "weights", "training", "it makes weights smaller", decay=1e-4
     ),
     "decay_large": _other(
         "weight decay 0.01", MAP, "weights", "training", "it makes weights smaller", decay=1e-2
