@@ -1,7 +1,7 @@
 """Races: one network or task in many variants, tuned alike.
 
 A learning rate is chosen for each variant by the same small search: it is trained at each of the
-rates from three random starts, and the rate with the highest mean share of right answers, on
+rates from five random starts, and the rate with the highest mean share of right answers, on
 examples that are kept for this choice, wins. Then five other random starts are trained at that
 rate, and tested on examples that neither training nor choosing has seen.
 """
@@ -24,7 +24,7 @@ from vgplib.numbers import percent, short
 if TYPE_CHECKING:
     import xarray as xr
 
-STARTS_TO_CHOOSE, FIRST_TO_CHOOSE = 3, 100
+STARTS_TO_CHOOSE, FIRST_TO_CHOOSE = 5, 100
 LEARNS, LEARNS_WELL, BEGUN = 0.5, 0.9, 0.2  # shares of right answers
 SHOWS = Choice("shows", "Show", {"accuracy": "right answers", "loss": "training loss"})
 
