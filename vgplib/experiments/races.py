@@ -48,6 +48,7 @@ class Field:
         places: What the signal passes on its way, in the plural (``"layers"``).
         first: Where the first of them is (``"input"``).
         most: The largest loss that charts show.
+        most_places: How many places the largest variant has, where variants differ in that.
         clock: What runs along them: steps, or what makes steps of unequal work comparable.
     """
 
@@ -58,6 +59,7 @@ class Field:
     places: str = "layers"
     first: str = "input"
     most: float = 3.0
+    most_places: int | None = None
     clock: str = "step"
 
     def label(self, settings: Settings) -> str:
@@ -206,7 +208,9 @@ def _heard(field: Field, signal: np.ndarray) -> Strip:
         runs = signal / signal[:, -1:]
     sound = np.isfinite(runs).all(axis=1)
     profile = np.median(runs[sound] if sound.any() else runs, axis=0)
-    return heard(profile, field.places, len(profile), ends=(field.first, "loss"))
+    return heard(
+        profile, field.places, field.most_places or len(profile), ends=(field.first, "loss")
+    )
 
 
 def verdict(right: float) -> Readout:
