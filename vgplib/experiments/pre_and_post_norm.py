@@ -3,8 +3,7 @@
 Protocol: sequences of 8 tokens out of 16 are to be written backward; layers 32 wide with two heads,
 Xavier's weights; batches of 32 new sequences, Adam with learning rate 0.002, 200 steps, float64.
 Warm-up raises the rate evenly over the first 100 steps. The signal is dloss/dh of what each layer
-hands on, before the first step. Then, too, is measured what is left of the way around: a norm
-behind a sum divides what comes around along with the rest.
+hands on, before the first step; the change is what that step does to the scores.
 """
 
 from __future__ import annotations
@@ -68,31 +67,6 @@ def build(arrangement: str, depth: int, seed: int) -> Transformer:
     )
 
 
-@torch.no_grad()
-def left_of_way_around(net: Transformer, tokens: torch.Tensor) -> float:
-    """How much of the last state is the token it started as, come by the way around alone.
-
-    Args:
-        net: A transformer.
-        tokens: Shape ``(batch, length)``.
-
-    Returns:
-        The size of that part over the size of the whole, as the read-out gets it; a mean.
-    """
-
-    def size(state: torch.Tensor) -> torch.Tensor:
-        return state.std(dim=2, correction=0)  # that by which a layer norm divides
-
-    state = net.tokens[tokens] + net.places
-    left = size(state)
-    for block in (block for layer in net.layers for block in layer):
-        left = left * block.alpha
-        if not block.before:
-            left = left / size(block.alpha * state + block.branch(state))
-        state = block(state)
-    return (left / size(state)).mean().item()
-
-
 def run(*, arrangement: str, depth: int, seed: int) -> xr.Dataset:
     """Train; each loss that is kept is the mean of the batches since the one before."""
     import xarray as xr
@@ -110,17 +84,19 @@ def run(*, arrangement: str, depth: int, seed: int) -> xr.Dataset:
         loss = F.cross_entropy(scores.flatten(0, 1), tokens.flip(1).flatten())
         if step == 0:
             signals = torch.autograd.grad(loss, states, retain_graph=True)
-            around = left_of_way_around(net, tokens)
         rule.zero_grad()
         loss.backward()
         rule.step()
         losses.append(loss.item())
+        if step == 0:
+            with torch.no_grad():
+                change = ((net(tokens) - scores).norm() / scores.norm()).item()
     kept = [losses[0], *np.reshape(losses, (-1, EVERY)).mean(axis=1)]
     return xr.Dataset(
         {
             "loss": ("step", kept),
             "signal": ("layer", [signal.norm().item() for signal in signals]),
-            "around": around,
+            "change": change,
         },
         coords={"step": range(0, STEPS + 1, EVERY), "layer": range(1, depth + 1)},
     )
@@ -131,7 +107,7 @@ def view(data: xr.Dataset, *, arrangement: str, depth: int) -> View:
     del depth
     losses = data["loss"].values
     end = float(np.median(losses[:, -1]))
-    around = float(np.median(data["around"].values))
+    change = float(np.median(data["change"].values))
     profile = np.median(relative(data["signal"].values), axis=0)
     return View(
         x=Axis("step", (0, STEPS), whole=True),
@@ -142,7 +118,7 @@ def view(data: xr.Dataset, *, arrangement: str, depth: int) -> View:
         ),
         readouts=(
             Readout("Loss at the end", figures(end), end),
-            Readout("Left of the way around", percent(around), around, percent=True),
+            Readout("First step changes the answer by", percent(change), change, percent=True),
             _verdict(end),
         ),
         strip=heard(profile, "layers", DEEPEST, "Before training: at least 1/50 of the last"),
@@ -160,7 +136,6 @@ def _verdict(end: float) -> Readout:
 
 EXPERIMENT = Experiment(
     name="pre-and-post-norm",
-    version=2,
     title="Where does the norm stand?",
     controls=(
         Choice("arrangement", "Transformer", {name: kind.label for name, kind in KINDS.items()}),
@@ -171,8 +146,7 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     caption=(
-        "Sequences of 8 tokens are to be written backward. Dashed: the loss of guessing. Left of "
-        "the way around: how much of the last layer's values is the token as it went in, before "
-        f"training. {SEEDS}"
+        "Sequences of 8 tokens are to be written backward. Dashed: the loss of guessing. "
+        f"How much a step changes the answer is relative to the answer's size. {SEEDS}"
     ),
 )
