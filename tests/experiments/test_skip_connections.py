@@ -100,7 +100,7 @@ def trained(row, layers):
 def test_deeper_plain_networks_fit_worse_in_every_run_though_their_signal_is_strong():
     right = [trained("plain", layers)["right"].values for layers in (8, 20, 56)]
     assert right[0].min() > right[1].max() > right[1].min() > right[2].max()
-    assert right[2].max() < 0.3
+    assert right[2].max() < 0.3 and 0.6 < np.median(right[1]) < 0.8
     signal = trained("plain", 56)["signal"].values
     assert (signal[:, 0] / signal[:, 1]).min() > 100
 

@@ -97,7 +97,7 @@ def _heard(signal: np.ndarray) -> Readout:
     """The first layer's signal over the last block's; ``signal``: shape (seeds, 2)."""
     label = "First layer's signal at the start"
     if not signal.any():
-        return Readout(label, "none: the read-out is 0")
+        return Readout(label, "none yet: the last layer starts at 0")
     return ratio_readout(label, float(np.median(signal[:, 0] / signal[:, 1])))
 
 
