@@ -117,10 +117,29 @@ def test_a_small_leak_leaves_nobody_dead_and_helps_as_little():
     assert end("elu", bias=-3)[1] > max(end(n, bias=-3)[1] for n in ("relu", "leaky_relu")) + 0.2
 
 
-def test_where_sums_are_negative_a_quarter_of_a_leak_passes_twice_what_a_hundredth_does():
-    little = [typical_slope(name, mean=-2) for name in ("relu", "leaky_relu", "gelu", "silu")]
-    much = [typical_slope(name, mean=-2) for name in ("prelu", "elu")]
-    assert max(little) < 0.16 and min(much) > 0.28
+def third_layer(activation, seed):
+    """Its sums before the first step where all biases are -2, and their typical slope."""
+    net = FeedForward(64, 64, 3, activation, "he", outputs=10, seed=seed)
+    h = training.data()[0]
+    with torch.no_grad():
+        for layer in net.hidden:
+            z = h @ layer.weight.T - 2
+            h = net.activation(z)
+        return z, net.activation.slope(z).square().mean().sqrt().item()
+
+
+def test_a_leak_of_a_hundredth_adds_next_to_nothing_to_the_typical_slope_and_a_quarter_does():
+    middle = {
+        name: np.median([third_layer(name, seed)[1] for seed in range(5)])
+        for name in dead_units.OFFERED
+    }
+    assert middle["leaky_relu"] == pytest.approx(middle["relu"], abs=0.005)
+    little = max(middle[name] for name in ("relu", "leaky_relu", "gelu", "silu"))
+    assert 2 * little < min(middle["prelu"], middle["elu"])
+    for seed in range(5):  # most units are alive, for one picture in a hundred or fewer
+        wakes = (third_layer("relu", seed)[0] > 0).double().mean(dim=0)
+        assert (wakes > 0).double().mean() > 0.5
+        assert wakes[wakes > 0].median() < 0.01
 
 
 def test_steps_that_kill_relus_units_blow_a_leaky_network_up():
@@ -172,7 +191,7 @@ def test_in_twenty_plain_layers_tanh_and_elu_end_above_relu_and_gelu_and_sigmoid
     # Five runs of these differ by 0.05 or less, those of ReLU and GELU by up to 0.4.
     assert min(middle["tanh"], middle["elu"]) > max(middle["relu"], middle["gelu"]) + 0.05
     assert ends("elu")[0] > 0.9 and ends("tanh")[0] > 0.85
-    assert min(middle["prelu"], middle["selu"], middle["linear"]) > 0.9
+    assert middle["linear"] > 0.9
     assert np.ptp(ends("relu")) > 0.2 < np.ptp(ends("gelu")) and np.ptp(ends("tanh")) < 0.05
     assert ends("sigmoid")[-1] < 0.15
     assert middle["softplus"] < 0.6

@@ -66,7 +66,7 @@ def view(data: xr.Dataset, *, activation: str, spread: float, mean: float) -> Vi
     back, forward = _scale(1, slope_square), _scale(spread**2 + mean**2, value_square)
     return View(
         x=Axis("pre-activation z", (-EDGE, EDGE)),
-        y=Axis("value, slope, and how often", (-2, 3)),
+        y=Axis("value and slope", (-2, 3)),
         series=(
             _line("the curve", z, one["value"].values),
             _line("its slope", z, slope, role="second"),
@@ -82,10 +82,7 @@ def view(data: xr.Dataset, *, activation: str, spread: float, mean: float) -> Vi
         ),
         readouts=(
             Readout("Typical slope", figures(typical_slope), typical_slope),
-            Readout(
-                "Scale back; forward",
-                f"{back}; {forward}",
-            ),
+            Readout("Fits back; forward", f"{back}; {forward}"),
             _verdict(typical_slope),
         ),
     )
@@ -126,8 +123,9 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     caption=(
-        "Dashed: how often each pre-activation arrives. Shaded: what of it passes on the way back, "
-        "as a share: the slope counts by its square. Computed, nothing is drawn at random."
+        "Dashed: where the pre-activations are, always drawn 1 high. Shaded: the share of that "
+        "which passes on the way back: the slope counts by its square. Computed, nothing is drawn "
+        "at random."
     ),
     seeds=1,
 )
