@@ -66,10 +66,11 @@ KINDS = ("lstm", "lstm_coupled", "gru", "highway")
 def test_the_gates_alone_do_not_say_what_arrives_in_an_lstm():
     assert gate(1, bias=0) > 1000 * gate(0, bias=0)  # "thousands of times more"
     assert gate(1, bias=0) < 1e-9  # "still next to nothing"
+    assert 34 < gate(1, bias=2) / gate(0, bias=2) < 37  # a question's "about 35 times"
     for bias in (4, 5, 6):  # "louder than it set out", in each of the five
         runs = vgp.atlas("gates").signal.sel(memory="lstm", bias=bias, length=50)
         assert (runs.sel(hop=1) / runs.sel(hop=50)).min() > 1
-    assert 0.38 < gate(0, bias=4) < 0.43 and 0.65 < gate(0, bias=5) < 0.75
+    assert gate(0, bias=4) == pytest.approx(0.4, abs=0.05) and 0.65 < gate(0, bias=5) < 0.75
 
 
 @pytest.mark.parametrize("memory", ["lstm_coupled", "gru", "highway"])
@@ -127,44 +128,29 @@ def test_a_gru_has_three_quarters_of_an_lstm_s_weights():
     assert 4 * sizes[0] == 3 * sizes[1]
 
 
-def first_over_last(layers, seed):
-    """Of a stack of LSTM layers over ten steps: the gradients of the recurrent matrices."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        lstm = nn.LSTM(32, 32, num_layers=layers, dtype=torch.float64)
-    v = gaussian(1, 32, seed=2000 + seed)
-    x = gaussian(80, 32, seed=1000 + seed).reshape(10, 8, 32)
-    (lstm(x)[0][-1] * v).sum(dim=1).mean().backward()
-    first, last = (getattr(lstm, f"weight_hh_l{k}").grad.norm() for k in (0, layers - 1))
-    return (first / last).item()
-
-
-def test_an_lstm_is_no_memory_from_layer_to_layer():
-    two, eight = (np.median([first_over_last(n, seed) for seed in range(5)]) for n in (2, 8))
-    assert two > 0.05 and eight < 1e-3
-
-
-def oldest_over_newest(places, seed):
+def heard_at(places, seed):
+    """How loud each place hears the loss in one layer of attention."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         attention = nn.MultiheadAttention(32, 4, dtype=torch.float64)
     x = gaussian(places * 8, 32, seed=1000 + seed).reshape(places, 8, 32).requires_grad_()
     output, _ = attention(x[-1:], x, x)
     (signal,) = torch.autograd.grad(output.square().sum(), x)
-    return (signal[0].norm() / signal[-2].norm()).item()
+    return signal.norm(dim=(1, 2))
 
 
-@pytest.mark.parametrize("places", [16, 1024])
-def test_one_layer_of_attention_is_one_hop_at_any_distance(places):
-    """A place's share is a matter of luck, and not of how far back it is."""
-    runs = [oldest_over_newest(places, seed) for seed in range(5)]
-    assert 1 / 2 < np.median(runs) < 2
+def test_one_layer_of_attention_is_one_hop_at_any_distance():
+    """A place's share is a matter of luck and of how many there are, not of how far back it is."""
+    few, many = ([heard_at(places, seed) for seed in range(5)] for places in (16, 1024))
+    for runs in (few, many):
+        assert 1 / 2 < np.median([run[0] / run[-2] for run in runs]) < 2
+    assert np.median([run[0] for run in many]) < np.median([run[0] for run in few]) / 10
 
 
-def tries(row):
-    """How many tries, at each learning rate from each of three starts, learn to add."""
+def works(row):
+    """At how many learning rates all starts learn to add."""
     found = vgp.atlas("memory-rates").accuracy.sel(row=row, task="adding")
-    return int((found >= 0.5).sum())
+    return int((found >= 0.5).all("seed").sum())
 
 
 def right(row, task="adding"):
@@ -174,23 +160,23 @@ def right(row, task="adding"):
 def test_gated_cells_learn_the_adding_problem_and_a_plain_one_never_does():
     """Hochreiter & Schmidhuber 1997."""
     assert all(right(row) > 0.8 for row in ("lstm", "lstm_forget_1", "lstm_chrono", "gru"))
-    assert right("rnn") < 0.25 and tries("rnn") == 0
+    assert right("rnn") < 0.25 and works("rnn") == 0
 
 
-def test_chrono_makes_learning_likelier_and_a_forget_bias_of_1_hardly():
+def test_chrono_works_at_more_learning_rates_and_a_forget_bias_of_1_hardly_does():
     """Tallec & Ollivier 2018; not Jozefowicz et al. 2015, nor Le et al. 2015."""
-    plain, one, chrono, gru = map(tries, ("lstm", "lstm_forget_1", "lstm_chrono", "gru"))
-    assert min(chrono, gru) >= 1.5 * max(plain, one) and abs(plain - one) <= 2
-    assert tries("irnn") < plain and right("irnn") < right("lstm") - 0.2
+    plain, one, chrono, gru = map(works, ("lstm", "lstm_forget_1", "lstm_chrono", "gru"))
+    assert abs(one - plain) <= 1 and max(one, plain) < min(chrono, gru)
+    assert right("irnn") < right("lstm") - 0.2
 
 
-def test_a_gru_starts_as_faintly_as_an_lstm_and_learns_as_soon_as_chrono_does():
+def test_a_gru_starts_as_faintly_as_an_lstm_and_learns_before_it_as_chrono_does():
     race = vgp.atlas("memory-race").sel(task="adding", shows="accuracy").median("seed")
     faint = (race.signal.isel(place=0) / race.signal.isel(place=-1)).isel(record=0)
     assert faint.sel(row="gru") < 1e-6 and faint.sel(row="lstm") < 1e-6
     learnt = (race.accuracy >= 0.5).argmax("record")
-    assert abs(learnt.sel(row="gru") - learnt.sel(row="lstm_chrono")) <= 1  # record
-    assert learnt.sel(row="gru") < learnt.sel(row="lstm") < 14
+    for row in ("gru", "lstm_chrono"):
+        assert learnt.sel(row=row) < learnt.sel(row="lstm") < 14
 
 
 def test_the_lstm_guesses_first_and_learns_once_its_gates_have_opened():

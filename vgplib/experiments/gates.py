@@ -134,7 +134,7 @@ def view(data: xr.Dataset, *, memory: str, bias: float, length: int) -> View:
     arrives = float(np.median(whole[:, 0]))
     return View(
         x=back_axis(LONGEST, "hops back from the loss"),
-        y=Axis("error signal at the memory, relative to the last hop", DOMAIN, log=True),
+        y=Axis("error signal, relative to the last hop", DOMAIN, log=True),
         series=(
             band("all paths", back(length), whole),
             band("the gates alone", back(length), alone, role="second"),
@@ -175,7 +175,7 @@ EXPERIMENT = Experiment(
     view=view,
     scale=scale,
     caption=(
-        "How large the error signal is at the memory, hop by hop (a time step, or a layer), "
+        "How large the error signal is, hop by hop (a time step of the memory, or a layer), "
         f"compared with the last. Before training. {SEEDS_OF_MANY}"
     ),
 )
