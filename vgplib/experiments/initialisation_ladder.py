@@ -1,14 +1,15 @@
 """The ladder of initialisations: what each makes of the signal before any training.
 
-Protocol: Gaussian inputs of mean square 1, a batch of 8, float64; the loss is the mean over the
-batch of <v, h_L> with one Gaussian v. Layers are 128 wide, or 64 and 256 in turn: as many weights.
+Protocol: Gaussian inputs of mean square 1, a batch of 8, float64; the loss is the sum of the last
+layer's activations, averaged over the batch. (Random weights don't mind which sum it is. Equal ones
+hand back only what all units are asked for in common, and here that is everything.) Layers are 128
+wide, or 64 and 256 in turn: as many weights.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,13 +45,9 @@ DEPTHS = (5, 10, 30)
 BATCH, SMALL, LARGE = 8, 0.01, 0.2
 SHARES = np.linspace(0, 1, 33)  # of the directions, the most stretched first
 ROUNDING = 1e-14  # of the largest singular value: float64 can tell no smaller one from 0
+LEAST = 1e-8  # singular value that is drawn as such; what is smaller stands below the axis
 
-# Spread of the weights, by (fan_in, fan_out), for what is no initialiser of the package.
-SPREADS: dict[str, Callable[[int, int], float]] = {
-    "small": lambda fan_in, fan_out: SMALL,
-    "large": lambda fan_in, fan_out: LARGE,
-    "fan_out": lambda fan_in, fan_out: 1 / math.sqrt(fan_out),
-}
+SPREADS = {"small": SMALL, "large": LARGE}  # of the weights, whatever a layer's fans are
 
 
 class Ladder(nn.Module):
@@ -85,7 +82,7 @@ class Ladder(nn.Module):
                 if initialiser == "constant":
                     layer.weight.fill_(1 / fan_in)
                 elif initialiser != "lsuv":
-                    layer.weight.mul_(SPREADS[initialiser](fan_in, fan_out) * math.sqrt(fan_in))
+                    layer.weight.mul_(SPREADS[initialiser] * math.sqrt(fan_in))
         if initialiser == "lsuv":
             unit_variance(self, gaussian(256, widths[0], seed=3000 + seed), generator)
 
@@ -117,14 +114,12 @@ def _measured(activation: str, widths: str, initialiser: str, depth: int, seed: 
     each = [even if place % 2 == 0 else odd for place in range(depth + 1)]
     net = Ladder(activation, each, initialiser, seed)
     x = gaussian(BATCH, each[0], seed=1000 + seed)
-    v = gaussian(1, each[-1], seed=2000 + seed)
-    data = measure(net, lambda model: (model(x) * v).sum(dim=1).mean())[["signal"]]
+    data = measure(net, lambda model: model(x).sum(dim=1).mean())[["signal"]]
     with torch.no_grad():
         states = net.states(x)
     stretch = singular_values(net, states).numpy()
     stretch[stretch < ROUNDING * stretch[0]] = 0.0
     return data.reset_coords(drop=True).assign(
-        width=("layer", each[1:]),
         size=("layer", [h.square().mean().sqrt().item() for _, h in states]),
         stretch=("share", np.quantile(stretch, 1 - SHARES)),
     )
@@ -175,13 +170,11 @@ def view(
                 does=("still carry it", "still carries it"),
             ),
         )
-    signal = data["signal"].values
-    runs = relative(signal if shows == "signal" else signal / np.sqrt(data["width"].values))
-    whose = "error signal" if shows == "signal" else "error signal, per unit"
+    runs = relative(data["signal"].values)
     return View(
         x=back_there,
-        y=Axis(f"{whose}, relative to the last layer", (1e-8, 1e6), log=True),
-        series=(band(whose, places, runs),),
+        y=Axis("error signal, relative to the last layer", (1e-8, 1e6), log=True),
+        series=(band("error signal", places, runs),),
         readouts=signal_readouts(runs, "layer"),
         strip=heard(np.median(runs, axis=0), "layers", DEPTHS[-1]),
     )
@@ -189,22 +182,23 @@ def view(
 
 def _directions(stretch: np.ndarray) -> View:
     """By how much each direction is stretched; ``stretch``: shape (seeds, shares)."""
-    largest = float(np.median(stretch[:, 0]))
-    typical = float(np.median(stretch[:, len(SHARES) // 2]))
+    middle = np.median(stretch, axis=0)
+    largest, typical = float(middle[0]), float(middle[len(SHARES) // 2])
+    drawn = np.where(stretch < LEAST, 0.0, stretch)
     return View(
         x=Axis("directions, the most stretched first (%)", (0, 100)),
-        y=Axis("singular value", (1e-8, 1e6), log=True, floor="0"),
-        series=(band("singular value", 100 * SHARES, stretch),),
+        y=Axis("singular value", (LEAST, 1e6), log=True, floor="less"),
+        series=(band("singular value", 100 * SHARES, drawn),),
         readouts=(
             Readout("Largest", figures(largest), largest),
             Readout("The middle one", figures(typical), typical),
-            _spread(typical / largest if largest else 0.0),
+            _spread(typical / largest if largest else 0.0, float((middle == 0).mean())),
         ),
     )
 
 
-def _spread(ratio: float) -> Readout:
-    """What the middle singular value over the largest means, in words."""
+def _spread(ratio: float, lost: float) -> Readout:
+    """What the middle singular value over the largest means, in words; ``lost``: share of zeros."""
 
     def said(text: str, tone: str, note: str) -> Readout:
         return Readout("Verdict", text, tone=tone, note=note)  # type: ignore[arg-type]
@@ -215,11 +209,13 @@ def _spread(ratio: float) -> Readout:
         return said("Spread out", "plain", "the middle one: a fiftieth of the largest, or more")
     if ratio > 0:
         return said("A few directions carry all", "warn", "the middle one: next to nothing")
-    return said("Half of the directions are lost", "bad", "or more: they are stretched by 0")
+    return said(f"{lost:.0%} of the directions are lost", "bad", "they are stretched by 0")
 
 
 def scale(start: Settings, shown: tuple[str, ...]) -> Scale | None:
-    """Narrow axes for a bench on unequal widths alone: what these cost is small beside the rest."""
+    """Narrow axes where a bench shows less: directions alone, or no more than unequal widths."""
+    if start["shows"] == "stretch" and "shows" not in shown:
+        return Scale((LEAST, 1e2), DEPTHS[-1])
     if start["activation"] != "linear" or start["widths"] != "in_turn" or "activation" in shown:
         return None
     return Scale((1e-3, 1e1), DEPTHS[-1])
@@ -244,7 +240,6 @@ EXPERIMENT = Experiment(
                 "large": f"spread {LARGE}",
                 "pytorch": "PyTorch default",
                 "lecun": "LeCun (fan-in)",
-                "fan_out": "fan-out",
                 "xavier": "Xavier",
                 "he": "He",
                 "orthogonal": "orthogonal",
@@ -257,7 +252,6 @@ EXPERIMENT = Experiment(
             "Show",
             {
                 "signal": "error signal",
-                "unit": "error signal, per unit",
                 "size": "activations",
                 "stretch": "singular values",
             },
@@ -273,5 +267,6 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     scale=scale,
-    caption=f"Deep networks before training. {SEEDS}",
+    caption=f"Deep networks before training; the loss is the sum of their outputs. {SEEDS}",
+    version=2,
 )

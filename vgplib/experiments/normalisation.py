@@ -143,8 +143,8 @@ EXPERIMENT = Experiment(
     scale=scale,
     view=view,
     caption=(
-        "How large the error signal is at each layer, compared with the last one, before training. "
-        f"Layers of {WIDTH} units; group norm has {GROUPS} groups; weight norm starts with lengths "
-        f"of 1. {SEEDS} Dashed: what theory expects of very wide layers."
+        "How large the error signal of the normalised sums is at each layer, compared with the "
+        f"last one, before training. Layers of {WIDTH} units. {SEEDS} Dashed: what theory expects "
+        "of very wide layers."
     ),
 )
