@@ -72,16 +72,17 @@ def run(*, layers: str, seed: int) -> xr.Dataset:
 
 def view(data: xr.Dataset, *, layers: str) -> View:
     """The zigzag, and how many straight pieces it has."""
+    by_layer = " × ".join([str(UNITS // COUNTS[layers])] * COUNTS[layers])
     x, y = data["x"].values[0], data["y"].values[0]
     pieces, slope = len(x) - 1, float(data["slope"][0])
-    note = "as many as there are pieces"
+    note = "one for each piece"
     return View(
         x=Axis("what goes in", (0, 1)),
         y=Axis("what comes out", (0, 1)),
         series=(Series(LAYERS[layers], x.tolist(), y.tolist()),),
         readouts=(
             Readout("Straight pieces", str(pieces), pieces),
-            Readout("Slope of each, up or down", f"{slope:.0f}", slope),
+            Readout("Slope, layer by layer", by_layer, slope),
             Readout("Verdict", f"One layer needs {pieces} units", tone="good", note=note),
         ),
     )
