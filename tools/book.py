@@ -29,6 +29,7 @@ INPUTS = (
     *("chapters", "quizzes", "appendix", "vgplib"),
 )
 PACKAGE = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "quizzes", "vgplib")
+LOOK = frozenset({"frontend", "static", "templates"})  # of vgplib: no notebook runs these
 FORCE = "execute_notebooks: force"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -99,7 +100,8 @@ def _config() -> Path:
 
     By hand, ``jupyter-book build`` runs all: it cannot know of a change in vgplib.
     """
-    kept = EXECUTED / environment.fingerprint(ROOT / "vgplib", ROOT / "requirements.txt")[:12]
+    runs = environment.fingerprint(ROOT / "vgplib", ROOT / "requirements.txt", without=LOOK)
+    kept = EXECUTED / runs[:12]
     for other in set(EXECUTED.glob("*")) - {kept}:
         shutil.rmtree(other)
     kept.mkdir(parents=True, exist_ok=True)
