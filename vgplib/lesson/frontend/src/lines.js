@@ -6,6 +6,8 @@ import { px, s } from "./svg.js";
 /** @import { Box, Path } from "./labels.js" */
 /** @import { Styled } from "./styles.js" */
 
+const LETTER = 7.2; // pixels, about as wide as one is
+
 /** @typedef {{x: number, y: number, side: -1 | 0 | 1, value: number}} Spot */
 
 /**
@@ -247,7 +249,8 @@ function names({ x, y, width }, drawn, taken) {
     if (one.role !== "theory" && one.role !== "ghost") return [];
     const own = pieces.reduce((a, b) => (reach(b) > reach(a) ? b : a), []);
     if (own.length < 2 || !one.name) return [];
-    const box = placeLabel(own, paths, taken, frame, 7.2 * one.name.length);
+    const name = shorten(one.name, Math.floor((frame.right - frame.left) / LETTER));
+    const box = placeLabel(own, paths, taken, frame, LETTER * name.length);
     taken.push(box);
     return s(
       "text",
@@ -257,10 +260,20 @@ function names({ x, y, width }, drawn, taken) {
         y: px((box.top + box.bottom) / 2 + 4.5),
         "text-anchor": "middle",
       },
-      one.name,
+      name,
     );
   });
 }
+
+/**
+ * A name with its middle left out, where it is longer than there is room: what tells two settings
+ * apart stands at its ends.
+ *
+ * @param {string} name
+ * @param {number} room characters
+ */
+const shorten = (name, room) =>
+  name.length <= room ? name : `${name.slice(0, room - 11).trimEnd()}…${name.slice(-10)}`;
 
 /** @param {Path} path */
 const reach = (path) => (path.length ? path[path.length - 1][0] - path[0][0] : -1);
