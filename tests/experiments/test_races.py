@@ -61,6 +61,16 @@ def test_what_helps_the_sick_network_learns_the_digits(row):
     assert right(row) >= LEARNS
 
 
+def test_what_reaches_layer_1_before_training_tells_who_learns():
+    """But for those that change the step, and ReZero, which has no signal to compare."""
+    reaches = remedies.reaching_layer_1()
+    assert np.isnan(reaches.pop("rezero"))
+    told = {row: share for row, share in reaches.items() if row not in ("adam", "by_layer")}
+    most_that_guesses = max(share for row, share in told.items() if right(row) <= GUESSES)
+    least_that_learns = min(share for row, share in told.items() if right(row) >= 0.8)
+    assert most_that_guesses < 0.003 and least_that_learns > 0.02
+
+
 def test_a_search_uses_other_random_starts_and_other_images_than_the_race():
     assert remedies.EXPERIMENT.seeds <= races.FIRST_TO_CHOOSE
     parts = [recipe.images(part)[0] for part in ("train", "choose", "test")]

@@ -1,7 +1,7 @@
 """Races: one network or task in many variants, tuned alike.
 
 A learning rate is chosen for each variant by the same small search: it is trained at each of the
-rates from three random starts, and the rate with the highest mean share of right answers, on
+rates from five random starts, and the rate with the highest mean share of right answers, on
 examples that are kept for this choice, wins. Then five other random starts are trained at that
 rate, and tested on examples that neither training nor choosing has seen.
 """
@@ -24,7 +24,7 @@ from vgplib.numbers import percent, short
 if TYPE_CHECKING:
     import xarray as xr
 
-STARTS_TO_CHOOSE, FIRST_TO_CHOOSE = 3, 100
+STARTS_TO_CHOOSE, FIRST_TO_CHOOSE = 5, 100
 LEARNS, LEARNS_WELL, BEGUN = 0.5, 0.9, 0.2  # shares of right answers
 SHOWS = Choice("shows", "Show", {"accuracy": "right answers", "loss": "training loss"})
 
@@ -48,6 +48,7 @@ class Field:
         places: What the signal passes on its way, in the plural (``"layers"``).
         first: Where the first of them is (``"input"``).
         most: The largest loss that charts show.
+        most_places: How many places the largest variant has, where variants differ in that.
         clock: What runs along them: steps, or what makes steps of unequal work comparable.
     """
 
@@ -58,6 +59,7 @@ class Field:
     places: str = "layers"
     first: str = "input"
     most: float = 3.0
+    most_places: int | None = None
     clock: str = "step"
 
     def label(self, settings: Settings) -> str:
@@ -100,7 +102,10 @@ def search(name: str, title: str, field: Field) -> Experiment:
         start={c.name: c.values[0] for c in field.controls},
         run=run,
         view=view,
-        caption=f"The mean of {STARTS_TO_CHOOSE} random starts at each learning rate.",
+        caption=(
+            f"The mean of {STARTS_TO_CHOOSE} random starts at each learning rate. One whose loss "
+            "blows up has none right."
+        ),
         seeds=STARTS_TO_CHOOSE,
         shares=("accuracy",),
     )
@@ -203,7 +208,9 @@ def _heard(field: Field, signal: np.ndarray) -> Strip:
         runs = signal / signal[:, -1:]
     sound = np.isfinite(runs).all(axis=1)
     profile = np.median(runs[sound] if sound.any() else runs, axis=0)
-    return heard(profile, field.places, len(profile), ends=(field.first, "loss"))
+    return heard(
+        profile, field.places, field.most_places or len(profile), ends=(field.first, "loss")
+    )
 
 
 def verdict(right: float) -> Readout:

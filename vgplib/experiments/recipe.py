@@ -106,7 +106,8 @@ def field_of(recipes: Mapping[str, Recipe]) -> Field:
     rows = Choice("row", "Network", {name: one.label for name, one in recipes.items()})
     faster = any(one.times > 1 for one in recipes.values())
     clock = "time, in steps of the usual hardware" if faster else "step"
-    return Field((rows,), train, RATES, "test digits right", clock=clock)
+    most = BASELINE["depth"]
+    return Field((rows,), train, RATES, "test digits right", most_places=most, clock=clock)
 
 
 def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from vgplib.experiments.fitted import FITTED
 from vgplib.experiments.races import race, search
 from vgplib.experiments.recipe import Recipe, field_of, greedy, unit_variance
@@ -81,14 +83,13 @@ def _other(
 
 UNFIT = "with weights that do not fit it"
 PLAIN_DEEP = "in very deep plain networks"
-HARDLY_STEEP = "a sigmoid passes too little at any middling scale"
-NO_RATIO = "all layers get the same factor"
+TOO_LITTLE = "with sigmoid: it enlarges the signal by far too little"
 
 REMEDIES: dict[str, Remedy] = {
     "nothing": _other("nothing: sigmoid, Xavier", MAP, "none", "network", "here"),
     # the slope
-    "relu_he": _slope("ReLU, He", "relu", "he", "units die at large rates"),
-    "relu_xavier": _slope("ReLU, Xavier", "relu", "xavier", "keeps 0.71 per layer: " + PLAIN_DEEP),
+    "relu_he": _slope("ReLU, He", "relu", "he", "at large rates: units die"),
+    "relu_xavier": _slope("ReLU, Xavier", "relu", "xavier", PLAIN_DEEP + ": it keeps 0.71 a layer"),
     "leaky_relu": _slope("leaky ReLU, He", "leaky_relu", "he", UNFIT),
     "prelu": _slope("PReLU, learned, He", "prelu", "he", UNFIT),
     "elu": _slope("ELU, He", "elu", "he", PLAIN_DEEP),
@@ -97,23 +98,27 @@ REMEDIES: dict[str, Remedy] = {
     "silu": _slope("SiLU, He", "silu", "he", PLAIN_DEEP),
     "tanh": _slope("tanh, Xavier", "tanh", "xavier", "with large weights: it saturates"),
     # the weights
-    "he": _start("sigmoid, He", HARDLY_STEEP, initialiser="he"),
-    "orthogonal": _start("sigmoid, orthogonal", HARDLY_STEEP, initialiser="orthogonal"),
-    "gain_4": _start("sigmoid, Xavier × 4", "elsewhere: the scale belongs to sigmoid", gain=4.0),
+    "he": _start("sigmoid, He", TOO_LITTLE, initialiser="he"),
+    "orthogonal": _start("sigmoid, orthogonal", TOO_LITTLE, initialiser="orthogonal"),
+    "gain_4": _start(
+        "sigmoid, Xavier × 4", "with any other activation: the scale is sigmoid's", gain=4.0
+    ),
     "fitted": _start("sigmoid, weights fitted to it", PLAIN_DEEP, initialiser=FITTED),
-    "lsuv": _start("sigmoid, LSUV", HARDLY_STEEP, initialiser="orthogonal", before=unit_variance),
+    "lsuv": _start("sigmoid, LSUV", TOO_LITTLE, initialiser="orthogonal", before=unit_variance),
     "tanh_orthogonal": _start(
         "tanh, orthogonal",
-        "with ReLU: it switches half of it off",
+        "with ReLU: half of each layer is off",
         "tanh",
         initialiser="orthogonal",
     ),
     # norms
-    "batch_norm": _norm("batch norm", "small batches; deep plain ReLU networks", norm="batch"),
-    "layer_norm": _norm("layer norm", "with sigmoid", norm="layer"),
-    "rms_norm": _norm("RMS norm", "with sigmoid", norm="rms"),
-    "group_norm": _norm("group norm", "with sigmoid", norm="group"),
-    "weight_norm": _norm("weight norm", "if the lengths do not fit", norm="weight"),
+    "batch_norm": _norm(
+        "batch norm", "small batches; deep plain networks: it explodes", norm="batch"
+    ),
+    "layer_norm": _norm("layer norm", TOO_LITTLE, norm="layer"),
+    "rms_norm": _norm("RMS norm", TOO_LITTLE, norm="rms"),
+    "group_norm": _norm("group norm", TOO_LITTLE, norm="group"),
+    "weight_norm": _norm("weight norm", "here: at the start it changes nothing", norm="weight"),
     "layer_norm_relu": _norm(
         "layer norm, ReLU", "with sigmoid", norm="layer", activation="relu", initialiser="he"
     ),
@@ -127,15 +132,17 @@ REMEDIES: dict[str, Remedy] = {
         activation="relu",
         initialiser="he",
     ),
-    "scaled": _path("skips, branches × 1/√7", "the scale must know the depth", path="scaled"),
-    "rezero": _path("ReZero", "starts slowly: branches begin at 0", path="rezero"),
+    "scaled": _path(
+        "skips, branches × 1/√7", "when the scale does not fit the depth", path="scaled"
+    ),
+    "rezero": _path("ReZero", "at large rates: some runs blow up", path="rezero"),
     "dense": _path("dense connections", "memory grows with the depth squared", path="dense"),
     "highway": _other(
         "highway gates",
         GATE,
         "gate",
         "network",
-        "gates that start shut to what goes by",
+        "when its gates start closed to what gets by",
         network={"path": "highway"},
     ),
     # layer by layer
@@ -144,7 +151,7 @@ REMEDIES: dict[str, Remedy] = {
         LAYERWISE,
         "weights",
         "start",
-        "when each layer gets too few steps",
+        "its own training comes on top: 500 steps a layer",
         before=greedy,
     ),
     "heads": _other(
@@ -157,29 +164,64 @@ REMEDIES: dict[str, Remedy] = {
     ),
     # fewer factors, and more steps
     "depth_4": _other(
-        "four layers", DEPTH, "number", "network", "where depth is needed", network={"depth": 4}
+        "four layers",
+        DEPTH,
+        "number",
+        "network",
+        "here: still too deep for sigmoid",
+        network={"depth": 4},
     ),
     "depth_2": _other(
-        "two layers", DEPTH, "number", "network", "where depth is needed", network={"depth": 2}
+        "two layers", DEPTH, "number", "network", "where a task needs depth", network={"depth": 2}
     ),
     "hardware": _other(
-        "hardware ten times as fast: 3000 steps", DEPTH, "none", "machine", NO_RATIO, times=10
+        "hardware ten times as fast: 3000 steps",
+        DEPTH,
+        "none",
+        "machine",
+        "it takes more steps, each as small",
+        times=10,
     ),
-    "batch_16": _other("batches of 16", DEPTH, "none", "training", NO_RATIO, batch=16),
+    "batch_16": _other(
+        "batches of 16",
+        DEPTH,
+        "none",
+        "training",
+        "the signal is as faint in a small batch",
+        batch=16,
+    ),
     # the step
-    "clip": _other("clipping at norm 1", MAP, "none", "training", NO_RATIO, clip=1.0),
-    "clip_low": _other("clipping at norm 0.01", MAP, "none", "training", NO_RATIO, clip=0.01),
+    "clip": _other(
+        "clipping at norm 1", MAP, "none", "training", "it makes nothing larger", clip=1.0
+    ),
+    "clip_low": _other(
+        "clipping at norm 0.01", MAP, "none", "training", "it makes nothing larger", clip=0.01
+    ),
     "clip_value": _other(
         "clipping by value", MAP, "step", "training", "it makes nothing larger", clip_value=0.01
     ),
-    "decay": _other("weight decay 0.0001", MAP, "none", "training", NO_RATIO, decay=1e-4),
+    "decay": _other(
+        "weight decay 0.0001", MAP, "weights", "training", "it makes weights smaller", decay=1e-4
+    ),
     "decay_large": _other(
         "weight decay 0.01", MAP, "weights", "training", "it makes weights smaller", decay=1e-2
     ),
     "loss_1000": _other(
-        "the loss times 1000", MAP, "format", "training", NO_RATIO, loss_factor=1000.0
+        "the loss times 1000",
+        MAP,
+        "format",
+        "training",
+        "all layers get the same factor",
+        loss_factor=1000.0,
     ),
-    "adam": _other("Adam", MAP, "step", "training", "deeper: it enlarges noise, too", adam=True),
+    "adam": _other(
+        "Adam",
+        MAP,
+        "step",
+        "training",
+        "in deeper networks: small gradients drown in noise",
+        adam=True,
+    ),
     "by_layer": _other(
         "steps by each layer's norm (LARS)", MAP, "step", "training", "small batches", by_layer=True
     ),
@@ -190,3 +232,23 @@ SEARCH = search("remedy-rates", "Which learning rate for which remedy?", FIELD)
 EXPERIMENT = race(
     "training-race", "One sick network, all remedies", FIELD, SEARCH, {"row": "nothing"}
 )
+
+
+def reaching_layer_1() -> dict[str, float]:
+    """What share of the last layer's signal reaches layer 1 before training, by name.
+
+    Returns:
+        The middle one of five random starts. ReZero has NaN: its branches begin at 0, so there is
+        no signal in them to compare.
+
+    Raises:
+        AtlasError: The race's atlas is missing, damaged or out of date.
+    """
+    from vgplib.engine.atlas import at
+
+    found = {}
+    for name in REMEDIES:
+        signal = at(EXPERIMENT, {"row": name, "shows": "accuracy"})["signal"].values[:, 0]
+        last = np.where(signal[:, -1] > 0, signal[:, -1], np.nan)
+        found[name] = float(np.median(signal[:, 0] / last))
+    return found

@@ -6,13 +6,14 @@ import html
 from typing import TYPE_CHECKING
 
 from vgplib.experiments import readouts
-from vgplib.experiments.remedies import FACTORS, REMEDIES
+from vgplib.experiments.remedies import FACTORS, REMEDIES, reaching_layer_1
 from vgplib.experiments.remedy_costs import of_all
 from vgplib.lesson.figure import Picture
 
 if TYPE_CHECKING:
     import pandas as pd
 
+REACHES, RIGHT = "reaches layer 1, %", "digits right, %"
 WIDTH, HEIGHT = 660, 236
 LAYER, GAP, TOP, TALL = 118, 30, 92, 84  # of a layer: width, distance, upper edge, height
 LEFT = 152  # where the first layer begins: before it, the gradient and the step
@@ -56,7 +57,8 @@ def remedy_table() -> pd.DataFrame:
     """What each remedy brings and costs, from the atlases.
 
     Returns:
-        One row a remedy: the test digits it gets right, in per cent (the middle one of five random
+        One row a remedy: how much of the last layer's signal reaches layer 1 before training, and
+        the test digits that it gets right, both in per cent (the middle ones of five random
         starts); parameters, time of a step and memory, as multiples of the network's without it;
         and where it fails.
 
@@ -66,13 +68,17 @@ def remedy_table() -> pd.DataFrame:
     import pandas as pd
 
     rows = {}
+    reaches = reaching_layer_1()
     for name, cost in of_all().items():
         remedy = REMEDIES[name]
         right = round(100 * readouts("training-race", row=name)[0].value)
         numbers = [round(cost[kind], 1) for kind in ("parameters", "time", "memory")]
-        rows[remedy.recipe.label] = [right, *numbers, remedy.fails]
-    columns = ["digits right, %", "parameters", "time", "memory", "where it fails"]
+        share = float(f"{100 * reaches[name]:.2g}")
+        share = int(share) if share >= 10 else share
+        rows[remedy.recipe.label] = [share, right, *numbers, remedy.fails]
+    columns = [REACHES, RIGHT, "parameters", "time", "memory", "where it fails"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    table[REACHES] = table[REACHES].astype(object)  # each with its own digits
     return table.rename_axis(columns="remedy")
 
 
