@@ -19,16 +19,19 @@ from tools.environment import ROOT, Failure, show
 
 BUILD = ROOT / "_build"
 PAGES = BUILD / "html"
-NEXT = BUILD / "next"
+NEXT = BUILD / "next"  # with what Sphinx read of each page, which it need not read again
+READ = NEXT / "read-stamp"
 STAMP = BUILD / "book-stamp"
 LOG = BUILD / "book.log"
 CONFIG = BUILD / "config.yml"
+WHEELS = BUILD / "wheels"  # of vgplib, by what is in it
 EXECUTED = BUILD / "executed"  # notebooks that were run, by what they were run with
 INPUTS = (
     *("_config.yml", "_toc.yml", "intro.ipynb", "pyproject.toml", "setup.py", "requirements.txt"),
     *("chapters", "quizzes", "appendix", "vgplib"),
 )
 PACKAGE = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "quizzes", "vgplib")
+LOOK = frozenset({"frontend", "static", "templates"})  # of vgplib: no notebook runs these
 FORCE = "execute_notebooks: force"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -49,11 +52,16 @@ def build() -> Path:
         print("    up to date")
         return PAGES
     STAMP.unlink(missing_ok=True)
-    shutil.rmtree(NEXT, ignore_errors=True)
-    NEXT.mkdir(parents=True)
+    runs = environment.fingerprint(ROOT / "vgplib", ROOT / "requirements.txt", without=LOOK)
+    reads = environment.fingerprint(ROOT / "_config.yml", ROOT / "_toc.yml") + runs
+    if not READ.exists() or READ.read_text() != reads:
+        shutil.rmtree(NEXT, ignore_errors=True)
+        NEXT.mkdir(parents=True)
+    READ.unlink(missing_ok=True)  # until this build has succeeded
+    shutil.rmtree(NEXT / "_build" / "html", ignore_errors=True)  # each page is written anew
     program = str(Path(environment.python()).with_name("jupyter-book"))
     command = [program, "build", ".", "--path-output", str(NEXT), "-n", "-W", "--keep-going"]
-    command += ["--config", str(_config())]
+    command += ["--config", str(_config(runs))]
     told: list[str] = []
     with (
         LOG.open("w", encoding="utf-8") as log,
@@ -89,17 +97,20 @@ def build() -> Path:
     show(None)
     shutil.rmtree(PAGES, ignore_errors=True)
     (NEXT / "_build" / "html").rename(PAGES)
-    shutil.rmtree(NEXT)
+    READ.write_text(reads)
     STAMP.write_text(wanted)
     return PAGES
 
 
-def _config() -> Path:
+def _config(runs: str) -> Path:
     """The book's configuration, with notebooks run only where their code, or what runs it, changed.
 
     By hand, ``jupyter-book build`` runs all: it cannot know of a change in vgplib.
+
+    Args:
+        runs: A fingerprint of what runs them.
     """
-    kept = EXECUTED / environment.fingerprint(ROOT / "vgplib", ROOT / "requirements.txt")[:12]
+    kept = EXECUTED / runs[:12]
     for other in set(EXECUTED.glob("*")) - {kept}:
         shutil.rmtree(other)
     kept.mkdir(parents=True, exist_ok=True)
@@ -116,6 +127,14 @@ def _config() -> Path:
 
 def _pack(folder: Path) -> None:
     """Put a wheel of vgplib into a folder, for ``pip install`` of a chapter that runs elsewhere."""
+    packed = WHEELS / environment.fingerprint(*(ROOT / name for name in PACKAGE))[:12]
+    if not packed.exists():
+        shutil.rmtree(WHEELS, ignore_errors=True)
+        _make_wheel(packed)
+    shutil.copytree(packed, folder)
+
+
+def _make_wheel(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as place:  # setuptools leaves its own folders behind
         for name in PACKAGE:
             source, copy = ROOT / name, Path(place, name)
@@ -128,6 +147,7 @@ def _pack(folder: Path) -> None:
         command += ["--disable-pip-version-check", "--wheel-dir", str(folder), place]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
+        shutil.rmtree(folder, ignore_errors=True)
         raise Failure(f"vgplib cannot be packed:\n{result.stdout}{result.stderr}")
 
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Set
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,13 +51,19 @@ def variables() -> dict[str, str]:
     return {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
-def fingerprint(*paths: Path) -> str:
-    """A hash over files and over all the files in folders, names included."""
+def fingerprint(*paths: Path, without: Set[str] = frozenset()) -> str:
+    """A hash over files and over all the files in folders, names included.
+
+    Args:
+        *paths: Files and folders of the course.
+        without: Names of folders in them that do not matter.
+    """
+    unwanted = {"__pycache__", "node_modules"} | without
     digest = hashlib.sha256()
     for path in paths:
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
-            if file.is_file() and not {"__pycache__", "node_modules"} & set(file.parts):
+            if file.is_file() and not unwanted & set(file.parts):
                 digest.update(file.relative_to(ROOT).as_posix().encode())
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

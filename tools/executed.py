@@ -21,11 +21,13 @@ def forget_changed_banks(folder: Path, banks: Path = ROOT / "quizzes") -> None:
         folder: Where jupyter-cache keeps what was run; the banks it was run with are noted there.
         banks: Where the banks are; a notebook's has its name.
     """
-    from jupyter_cache import get_cache
-
     note = folder / "banks.json"
     before = json.loads(note.read_text("utf-8")) if note.exists() else {}
     now = {path.stem: sha256(path.read_bytes()).hexdigest() for path in banks.glob("*.json")}
+    if now == before:
+        return
+    from jupyter_cache import get_cache  # it takes its time
+
     cache = get_cache(folder)
     for record in cache.list_cache_records():
         name = Path(record.uri).stem

@@ -73,7 +73,7 @@ def test_every_control_moves_the_chart_by_keyboard_alone(request, browser, book,
                 for key in ["ArrowDown", "Space"] if alone else ["Space"]:
                     tab.keyboard.press(key)
             else:
-                where.locator("input:checked").focus()
+                where.locator("input:checked, select").focus()
                 tab.keyboard.press("ArrowDown")
             assert picture(shown) != before, f"{state['spec']['id']}: {control['name']}"
     tab.close()

@@ -51,14 +51,30 @@ def test_plain_sphinx_makes_the_same_book(book, tmp_path):
         assert article(tmp_path / "html" / page) == article(book / page), page
 
 
+CONF = """
+    extensions = ["myst_parser", "sphinx_book_theme", "vgplib.lesson.book"]
+    html_theme = "sphinx_book_theme"
+    html_math_renderer = "mathml"
+    myst_enable_extensions = ["dollarmath"]
+"""
+
+
+def test_of_what_was_read_before_only_what_changed_is_read_again(tmp_path):
+    (tmp_path / "conf.py").write_text("\n".join(map(str.strip, CONF.splitlines())))
+    (tmp_path / "index.md").write_text("# A page\n\n```{toctree}\nasked\n```\n")
+    (tmp_path / "asked.md").write_text("# A page with a bank\n")
+    bank = tmp_path / "quizzes" / "asked.json"
+    bank.parent.mkdir()
+    bank.write_text("{}")
+    assert sphinx(tmp_path, tmp_path / "html").returncode == 0
+    bank.write_text('{"questions": []}')
+    command = [BIN / "sphinx-build", tmp_path, tmp_path / "html"]
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "0 added, 1 changed, 0 removed" in again.stdout
+
+
 def test_a_formula_that_cannot_be_shown_fails_the_build(tmp_path):
-    conf = """
-        extensions = ["myst_parser", "sphinx_book_theme", "vgplib.lesson.book"]
-        html_theme = "sphinx_book_theme"
-        html_math_renderer = "mathml"
-        myst_enable_extensions = ["dollarmath"]
-    """
-    (tmp_path / "conf.py").write_text("\n".join(map(str.strip, conf.splitlines())))
+    (tmp_path / "conf.py").write_text("\n".join(map(str.strip, CONF.splitlines())))
     formulas = ("$a^2 + b^2$", r"$\nosuchthing$", "$x_{$")
     (tmp_path / "index.md").write_text("\n\n".join(("# A page", *formulas)))
 

@@ -60,7 +60,7 @@ PREDICT = {
 PREDICT_NUMBER = {
     "id": "first",
     "question": [{"text": "How much of the signal reaches layer 1?"}],
-    "numeric": {"value": 5.1e-19, "percent": False, "log": True, "unit": ""},
+    "numeric": {"value": 5.1e-19, "text": "5.1 × 10⁻¹⁹", "percent": False, "log": True, "unit": ""},
     "show": INITIAL,
     "because": [{"text": "The factor is multiplied once per layer."}],
 }

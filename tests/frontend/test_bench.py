@@ -139,6 +139,34 @@ def test_a_second_bench_is_left_alone(show):
     assert len(ids) == len(set(ids))
 
 
+def test_a_choice_of_many_options_is_a_list_beside_the_chart(show):
+    many = [{"value": f"n{k}", "label": f"Net {k}"} for k in range(41)]
+    state = pages.bench(
+        controls=[pages.CONTROLS[0] | {"options": many}, *pages.CONTROLS[1:]],
+        initial=pages.INITIAL | {"activation": "n0"},
+    )
+    state["settings"] = state["spec"]["initial"]
+    state["frames"] = (state["frames"] * 14)[: 41 * 9]
+    page = show(state)
+    page.set_viewport_size({"width": 1366, "height": 768})
+    menu = page.get_by_role("combobox", name="Activation")
+    assert page.get_by_role("radio").count() == 0
+    menu.focus()
+    page.keyboard.press("ArrowDown")
+    assert "Net 1, 30 layers" in label(page)
+    assert page.locator(".vgp-ghost-name").text_content() == "earlier: Net 0"
+    page.get_by_role("button", name="Next: Activation").click()
+    assert "Net 2, 30 layers" in label(page)
+    assert page.get_by_role("status").filter(has_text="Net 2").count() == 1
+    for _ in range(3):
+        page.get_by_role("button", name="Previous: Activation").click()
+    assert menu.input_value() == "n40"  # round and round
+    bench = page.locator(".vgp-bench").bounding_box()
+    assert bench["height"] < 620
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380
+
+
 def test_a_move_keeps_the_controls(show):
     page = show(pages.bench())
     page.evaluate("document.querySelector('#error-signal-depth').mark = true")
@@ -162,10 +190,10 @@ def test_the_axes_stay_while_the_line_moves_and_the_setting_before_stays_pale(sh
     assert line(page).endswith(old.removeprefix("M"))  # longer, to the left
     assert len(line(page)) > len(old)
     assert ghost.get_attribute("d") != old  # of 20 layers, the setting before
-    assert page.locator(".vgp-ghost-name").text_content() == "before: 20 layers"
+    assert page.locator(".vgp-ghost-name").text_content() == "earlier: 20 layers"
     page.get_by_role("slider", name="Weight scale").press("ArrowRight")
     assert plot.evaluate(axes) == before
-    assert page.locator(".vgp-ghost-name").text_content() == "before: weight scale 1.00"
+    assert page.locator(".vgp-ghost-name").text_content() == "earlier: weight scale 1.00"
 
 
 def test_a_drag_is_one_move_and_leaves_what_was_there_before_it(show):
@@ -178,7 +206,7 @@ def test_a_drag_is_one_move_and_leaves_what_was_there_before_it(show):
         page.mouse.move(box["x"] + share * box["width"], middle)
     page.mouse.up()
     assert dialled(page, "Depth") == "10 layers"
-    assert page.locator(".vgp-ghost-name").text_content() == "before: 30 layers"
+    assert page.locator(".vgp-ghost-name").text_content() == "earlier: 30 layers"
 
 
 def test_a_strip_shows_who_still_hears_it_and_a_pulse_goes_through(show):
@@ -229,10 +257,13 @@ def test_on_a_phone_the_verdict_stays_in_view_while_a_control_is_moved(show):
         verdict = page.locator(".vgp-verdict dd").bounding_box()
         assert verdict["y"] >= 0
         assert verdict["y"] + verdict["height"] <= 500
+    assert page.locator(".vgp-verdict").bounding_box()["height"] < 40  # the chart has the rest
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    tools = page.locator(".vgp-tools").bounding_box()
-    figures = page.locator(".vgp-figures").bounding_box()
-    assert figures["y"] + figures["height"] <= tools["y"]  # at the end it takes its place
+    verdict = page.locator(".vgp-verdict").bounding_box()
+    others = page.locator(".vgp-figures dl > div:not(.vgp-verdict)").all()
+    assert all(
+        verdict["y"] < other.bounding_box()["y"] for other in others
+    )  # at the end: its place
 
 
 def test_chosen_options_and_sliders_can_be_told_in_forced_colours(show):

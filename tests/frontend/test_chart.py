@@ -17,18 +17,44 @@ def marks(page):
 
 
 def test_what_the_axis_cannot_show_leaves_it_with_an_arrow_and_its_number(show):
-    """Exact zeros have a line of their own, under the foot; the rest leaves at the edge."""
+    """Exact zeros have a line of their own, under the foot; what is too small leaves there."""
     page = show(pages.single("edge", pages.edge_frame()))
     floor = float(page.locator(".vgp-floor").get_attribute("d").split()[1].split("H")[0])
     heights = [y for _, y in marks(page)]
     assert heights[0] == floor  # exactly 0; then 1e-12, which leaves at the foot
     assert floor > heights[1] > heights[2]
     assert len(heights) == 3
-    assert page.locator(".vgp-arrow").count() == 2
+    assert page.locator(".vgp-arrow").count() == 1
     assert page.locator(".vgp-out").all_text_contents() == ["down to 1.0 × 10⁻¹²", "not finite"]
     path = page.locator(".vgp-line").get_attribute("d")
     assert "NaN" not in path
     assert "0 in" in " ".join(page.locator(TEXTS).all_text_contents())
+
+
+STOPS = {
+    "after": ([1e-3, 1e-2, 0.1, "nan", "nan", "nan"], [3], ["not finite"]),
+    "between": ([1e-3, 1e-2, 0.1, "inf", 0.1, 0.2], [3, 2], ["not finite", "not finite"]),
+    "beyond": ([1e-3, 0.1, 50, "inf", "nan", "nan"], [3], ["up to 50, then not finite"]),
+    "never": (["nan"] * 6, [], ["not finite"]),
+}
+
+
+def test_a_line_stops_at_a_cross_where_what_follows_is_not_finite(show):
+    frames = {name: pages.edge_frame() for name in STOPS}
+    for name, (values, *_) in STOPS.items():
+        frames[name]["series"][0]["y"] = values
+    page = show(*(pages.single(name, frame) for name, frame in frames.items()))
+    for name, (_, pieces, said) in STOPS.items():
+        plot = page.locator(f"#{name} .vgp-plot")
+        road = plot.locator(".vgp-line").get_attribute("d")
+        assert [1 + piece.count("L") for piece in road.split("M")[1:]] == pieces
+        assert plot.locator(".vgp-out").all_text_contents() == said
+        assert plot.locator(".vgp-cross").count() == said.count("not finite")
+    # It stands at the end of the line, which does not climb.
+    last = page.locator("#after .vgp-line").get_attribute("d").split("L")[-1].split()
+    corner = page.locator("#after .vgp-cross").get_attribute("d").strip("M").split("l")[0].split()
+    for end, edge in zip(last, corner, strict=True):
+        assert float(edge) == pytest.approx(float(end) - 6, abs=0.2)
 
 
 def test_a_line_that_is_wholly_outside_still_says_where_it_is(show):

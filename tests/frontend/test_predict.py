@@ -144,7 +144,7 @@ def test_the_bench_goes_where_the_answer_is_and_keeps_the_start_as_the_pale_line
     for _ in range(2):
         assert setting(page).startswith("tanh, 20 layers, Weight scale 1.00.")
         assert page.get_by_role("radio", name="tanh").is_checked()
-        assert page.locator(".vgp-ghost-name").text_content() == "before: sigmoid, 30 layers"
+        assert page.locator(".vgp-ghost-name").text_content() == "earlier: sigmoid, 30 layers"
         page.reload()  # the guess is kept, and with it what it shows
     page.get_by_role("button", name="Reset").click()
     assert_hidden(page)
@@ -153,12 +153,73 @@ def test_the_bench_goes_where_the_answer_is_and_keeps_the_start_as_the_pale_line
     assert setting(page).startswith("tanh, 20 layers")
 
 
+def test_elsewhere_the_line_says_where_it_was_asked_and_leads_back_to_it_and_the_pale_line(show):
+    page = show(pages.bench(predict=ELSEWHERE))
+    page.get_by_role("button", name="Show me").click()
+    asked = page.locator(".vgp-asked")
+    assert asked.inner_text() == ""
+    depth = page.get_by_role("slider", name="Depth")
+    depth.press("Home")
+    assert asked.inner_text() == "That was at: tanh, 20 layers, Weight scale 1.00. Back to it"
+    assert page.locator(".vgp-ghost-name").text_content() == "earlier: 20 layers"
+    page.get_by_role("button", name="Back to it").click()
+    for _ in range(2):
+        assert setting(page).startswith("tanh, 20 layers, Weight scale 1.00.")
+        assert page.locator(".vgp-ghost-name").text_content() == "earlier: sigmoid, 30 layers"
+        assert asked.inner_text() == ""
+        for key in ("ArrowRight", "ArrowLeft"):  # by hand it comes back, too
+            depth.press(key)
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("radio", name="it halves").focus()
+    assert asked.is_hidden()
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (380, 700)])
+def test_after_the_guess_the_chart_is_in_view(show, size):
+    page = show("<p>before</p>" * 40, pages.bench(predict=ELSEWHERE), "<p>after</p>" * 40)
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    page.get_by_role("radio", name="it halves").check()
+    page.keyboard.press("Enter")
+    chart = page.locator(".vgp-plot").bounding_box()
+    assert chart["y"] >= 0
+    assert chart["y"] + chart["height"] <= size[1]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_controls_that_wait_can_be_read(show, theme):
+    """At least 3 : 1, as far as their opacity is concerned: the text itself has 4.5 : 1."""
+    page = show(pages.bench(predict=pages.PREDICT))
+    page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
+    ratios = page.evaluate(CONTRASTS)
+    assert len(ratios) >= 4
+    assert min(ratios) >= 3
+
+
+CONTRASTS = """() => {
+  const read = (color) => color.match(/[\\d.]+/g).slice(0, 3).map((v) => Number(v) / 255);
+  const light = (rgb) => rgb
+    .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, k) => sum + [0.2126, 0.7152, 0.0722][k] * v, 0);
+  const controls = document.querySelector(".vgp-controls[inert]");
+  const { opacity } = getComputedStyle(controls);
+  const page = read(getComputedStyle(document.querySelector(".vgp-bench")).backgroundColor);
+  const seen = (rgb) => rgb.map((v, k) => opacity * v + (1 - opacity) * page[k]);
+  const texts = controls.querySelectorAll(".vgp-label span, .vgp-value, .vgp-choice span");
+  return [...texts].map((e) => {
+    const { color, backgroundColor } = getComputedStyle(e);
+    const clear = backgroundColor.endsWith(", 0)");
+    const [a, b] = [seen(read(color)), clear ? page : seen(read(backgroundColor))].map(light);
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  });
+}"""
+
+
 def test_an_address_has_its_own_setting_whatever_was_guessed(show):
     page = show(pages.bench(predict=ELSEWHERE), hash="#error-signal?depth=10&ask")
     assert_hidden(page)
     page.get_by_role("button", name="Show me").click()
     assert setting(page).startswith("tanh, 20 layers")
-    assert page.locator(".vgp-ghost-name").text_content() == "before: sigmoid, 10 layers"
+    assert page.locator(".vgp-ghost-name").text_content() == "earlier: sigmoid, 10 layers"
     page.evaluate("location.hash = '#error-signal?activation=relu&depth=30'")
     page.reload()
     assert setting(page).startswith("ReLU, 30 layers")
@@ -168,7 +229,7 @@ def test_a_link_dismisses_the_question_unless_it_asks_first(show):
     state = pages.bench(predict=pages.PREDICT)
     page = show(state, hash="#error-signal?depth=20")
     assert_shown(page)
-    assert page.locator(".vgp-guess").inner_text() == ""
+    assert not page.locator(".vgp-guess").is_visible()
     page.evaluate("location.hash = '#error-signal?depth=20&ask'")
     page.wait_for_selector(".vgp-predicting")
     assert_hidden(page)
@@ -200,7 +261,7 @@ def test_a_number_is_told_kindly_how_far_off_it_is(show):
 
 
 def test_a_share_is_guessed_in_percent(show):
-    numeric = {"value": 0.9, "percent": True, "log": False, "unit": ""}
+    numeric = {"value": 0.9, "text": "90", "percent": True, "log": False, "unit": ""}
     page = show(pages.bench(predict=pages.PREDICT_NUMBER | {"numeric": numeric}))
     for guess, said in {
         "80 %": "✓ Close! You said 80 %. Measured: 90 %.",  # at most a fifth off
@@ -225,7 +286,7 @@ def test_what_is_no_number_is_asked_for_again(show):
 
 
 def test_a_linear_guess_is_told_its_distance_with_the_unit(show):
-    numeric = {"value": 12, "percent": False, "log": False, "unit": "layers"}
+    numeric = {"value": 12, "text": "12", "percent": False, "log": False, "unit": "layers"}
     page = show(pages.bench(predict=pages.PREDICT_NUMBER | {"numeric": numeric}))
     page.get_by_label("My guess").fill("5")
     page.keyboard.press("Enter")
@@ -233,7 +294,7 @@ def test_a_linear_guess_is_told_its_distance_with_the_unit(show):
 
 
 def test_a_measurement_that_is_not_finite_has_no_distance(show):
-    numeric = pages.PREDICT_NUMBER["numeric"] | {"value": "inf"}
+    numeric = pages.PREDICT_NUMBER["numeric"] | {"value": "inf", "text": "not finite"}
     page = show(pages.bench(predict=pages.PREDICT_NUMBER | {"numeric": numeric}))
     page.get_by_label("My guess").fill("1")
     page.keyboard.press("Enter")

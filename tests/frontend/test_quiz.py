@@ -50,9 +50,11 @@ def test_a_right_answer_counts_for_good(page):
     first = question(page, 1)
     first.get_by_role("radio").nth(1).check()
     first.get_by_role("radio").nth(0).check()  # what would that one have said?
-    assert first.get_by_text("Not yet: that adds the factors.").is_visible()
+    assert first.get_by_text("Not this time: that adds the factors.").is_visible()
     assert answer(page, 3, "1.7e-13") == "Right: well computed."
-    assert answer(page, 3, "4.6") == "Not yet: you added."
+    counts = "You had it right before, and that still counts."
+    assert answer(page, 3, "4.6").split("\n\n") == ["Not this time: you added.", counts]
+    assert page.get_by_text(counts).count() == 2
     assert score(page) == "2 of 4 answered right"
     page.reload()
     assert score(page) == "2 of 4 answered right"
@@ -90,6 +92,7 @@ def test_a_number_can_be_written_as_people_write_it(page):
         *("1,7e-13", "17/10^14", "1.7x10**-13", "1.7e-11 %", "0,000 000 000 000 170"),
         *("sqrt(2.89)/10^13", "1.7 * 100**(-13/2)", "√2.89 × 10⁻¹³"),
     ]:
+        page.get_by_role("button", name="Reset this quiz").click()
         assert answer(page, 3, "0") == "Not yet: use 0.23 ** 20."
         assert answer(page, 3, text) == "Right: well computed.", text
 
@@ -109,6 +112,7 @@ def test_a_number_is_judged_by_the_first_answer_that_fits(page):
         ("a lot", "Write a number, such as 0.001, 1e-3 or 10^-3."),
         ("", "Write a number, such as 0.001, 1e-3 or 10^-3."),
     ]:
+        page.get_by_role("button", name="Reset this quiz").click()
         assert answer(page, 3, text) == said, text
 
 
@@ -124,8 +128,8 @@ def test_where_the_right_answer_is_whole_nothing_hints_at_powers_of_ten(show):
 
 def test_a_word_is_judged(page):
     for text, said in [
-        ("relu", "Right: its slope is 1 there."),
         ("tanh", "Not yet: look at the gallery."),
+        ("relu", "Right: its slope is 1 there."),
         ("  ReLU ", "Right: its slope is 1 there."),
         ("", "Write an answer first."),
     ]:

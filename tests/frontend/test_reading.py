@@ -150,6 +150,11 @@ def test_a_wide_table_scrolls_in_its_own_box(show):
     box.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.querySelector('.vgp-wide').scrollLeft > 0")
+    hint = "(box) => getComputedStyle(box, '::before').content"
+    assert "Scroll sideways" in box.evaluate(hint)
+    box.locator("td").last.evaluate("(cell) => (cell.textContent = '0.13')")
+    page.wait_for_function("!document.querySelector('.vgp-wide').matches('.vgp-over')")
+    assert box.evaluate(hint) == "none"
     assert page.locator("th:empty").count() == 0
     sides = "(cell) => getComputedStyle(cell).textAlign"
     assert {cell.evaluate(sides) for cell in page.locator("th, td").all()} == {"left"}

@@ -164,6 +164,12 @@ def test_it_fits_a_laptop_and_a_phone(show):
     page.wait_for_function("document.querySelector('.vgp-plot').getAttribute('width') < 360")
     foot_and_top()
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
+    edge = page.locator(".vgp-bench").bounding_box()
+    for cell in page.locator(".vgp-rows tbody :is(th, td)").all():  # the verdict, too
+        box = cell.bounding_box()
+        assert box["x"] + box["width"] <= edge["x"] + edge["width"]
+    headed = page.get_by_role("row", name="Adam").get_by_role("cell")
+    assert headed.count() == 3  # it's still a table
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -260,6 +260,19 @@ def test_a_figure_to_guess_is_read_off_where_the_answer_is_shown(guess):
     assert asked["numeric"]["value"] == pytest.approx(0.25**5, rel=1e-2)
 
 
+def test_the_answer_has_the_digits_of_the_readout_beside_it(guess):
+    for bench, readout, show in [
+        ("chain", 1, {"hops": 20}),  # 9.1 × 10⁻¹³
+        ("error-signal", 0, {"depth": 50}),  # three digits
+        ("normalisation", 1, {}),
+        ("pretraining", 1, {"shows": "accuracy"}),  # in percent
+    ]:
+        guess(readout=readout, log=True, show=show)
+        made = vgp.bench(bench, predict="guess", **show)
+        text = made.spec["predict"]["numeric"]["text"]
+        assert re.fullmatch(rf"{re.escape(text)}(\s\D*)?", made.frame["readouts"][readout]["text"])
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [

@@ -66,7 +66,12 @@ def test_a_fingerprint_changes_with_content_and_names(tmp_path, monkeypatch):
     (tmp_path / "a").write_text("2")
     second = environment.fingerprint(tmp_path)
     (tmp_path / "a").rename(tmp_path / "b")
-    assert len({first, second, environment.fingerprint(tmp_path)}) == 3
+    third = environment.fingerprint(tmp_path)
+    assert len({first, second, third}) == 3
+    (tmp_path / "look").mkdir()
+    (tmp_path / "look" / "page.css").write_text("")
+    assert environment.fingerprint(tmp_path) != third
+    assert environment.fingerprint(tmp_path, without={"look"}) == third
 
 
 def test_too_little_room_is_said_before_anything_is_made(monkeypatch, tmp_path):

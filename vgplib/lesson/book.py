@@ -7,8 +7,11 @@ leaves out what the theme would load and the book does not use, and lets ``links
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,12 +92,39 @@ def slim(css: str) -> str:
     return re.sub(r"([^{}]*(?:\.fa-|\.sd-|@font-face)[^{}]*)\{([^{}]*)\}", rule, css)
 
 
+@functools.lru_cache(maxsize=1)
+def _tables(app: Sphinx) -> Path:
+    """Where the tables of benches are kept between builds: they change with vgplib alone."""
+    code = sha256()
+    for path in sorted(Path(vgplib.__file__).parent.rglob("*")):
+        if path.suffix in (".py", ".nc"):
+            code.update(path.as_posix().encode() + path.read_bytes())
+    folder = Path(app.doctreedir, "tables", code.hexdigest())
+    for other in set(folder.parent.glob("*")) - {folder}:
+        shutil.rmtree(other)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _fill(app: Sphinx, state: dict[str, Any]) -> None:
+    """Give the state of a bench its table, from where it is kept if it is there."""
+    if state["kind"] != "bench":
+        return
+    key = sha256(json.dumps(state["spec"], sort_keys=True).encode()).hexdigest()
+    kept = _tables(app) / f"{key}.json"
+    if kept.exists():
+        state["frames"] = json.loads(kept.read_text("utf-8"))
+        return
+    fill(state)
+    kept.write_text(json.dumps(state["frames"]), "utf-8")
+
+
 def _mend_page(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Mend what the builders of a page put on it, before its template is filled in."""
     if "body" in context:
-        body = links.to_pages(app, page, finished(context["body"], fill))
+        body = links.to_pages(app, page, finished(context["body"], functools.partial(_fill, app)))
         context["body"] = links.explain_terms(app, page, body)
     # The state of widgets is for live front ends; here it would be the tables once more.
     context["script_files"] = [
@@ -102,6 +132,14 @@ def _mend_page(
         for file in context.get("script_files", ())
         if getattr(file, "attributes", {}).get("type") != WIDGET_STATE
     ]
+
+
+def _note_bank(app: Sphinx, doctree: nodes.document) -> None:
+    """A page is read again where its bank has changed: what its cells show comes from there."""
+    env = app.builder.env
+    name = env.docname.rpartition("/")[2]
+    if Path(app.srcdir, "quizzes", f"{name}.json").exists():
+        env.note_dependency(f"quizzes/{name}.json")
 
 
 def _prepare(app: Sphinx, config: Config) -> None:
@@ -144,6 +182,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(links.HtmlTargets)
     app.connect("config-inited", _prepare, priority=900)
     app.connect("doctree-read", links.collect_ids)
+    app.connect("doctree-read", _note_bank)
     app.connect("html-page-context", _mend_page, priority=900)
     app.connect("build-finished", _finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

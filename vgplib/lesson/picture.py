@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import math
 from typing import Any
 
@@ -104,6 +105,7 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
         axes.plot(series["x"], values, style, **look)
         if role != "theory":
             _point_outside(axes, series, y, colour)
+            _mark_ends(axes, series, values, y, colour)
     if foot < low:
         axes.axhline(foot, color=LIGHT["muted"], linewidth=1, linestyle=":")
         where = axes.get_yaxis_transform()
@@ -124,14 +126,13 @@ def _point_outside(axes: Any, series: dict[str, Any], y: dict[str, Any], colour:
     """Where a line leaves the axis, an arrow and the number that is farthest out."""
     values = [float(v) for v in series["y"]]
     for side in (-1, 1):
-        out = [k for k, v in enumerate(values) if _side(v, y) == side]
+        out = [k for k, v in enumerate(values) if math.isfinite(v) and _side(v, y) == side]
         if not out:
             continue
         nearest = min(out, key=series["x"].__getitem__)
         far = (min if side < 0 else max)(values[k] for k in out)
-        way = f"{'down' if side < 0 else 'up'} to " if math.isfinite(far) else ""
         axes.annotate(
-            f"{'↓' if side < 0 else '↑'} {way}{figures(far)}",
+            f"{'↓ down' if side < 0 else '↑ up'} to {figures(far)}",
             (series["x"][nearest], y["domain"][side > 0]),
             xytext=(-8, -11 * side - 4),
             textcoords="offset points",
@@ -139,6 +140,20 @@ def _point_outside(axes: Any, series: dict[str, Any], y: dict[str, Any], colour:
             color=colour,
             weight="bold",
         )
+
+
+def _mark_ends(
+    axes: Any, series: dict[str, Any], heights: list[float], y: dict[str, Any], colour: str
+) -> None:
+    """Where what follows a point is not finite, its line ends in a cross."""
+    low, high = _foot(y), y["domain"][1]
+    finite = [math.isfinite(v) for v in heights]
+    for k, (here, there) in enumerate(itertools.pairwise(finite)):
+        if here and not there:
+            spot = (series["x"][k], min(max(heights[k], low), high))
+            axes.plot(*spot, "X", color=colour, markersize=8)
+            words = {"textcoords": "offset points", "color": colour, "weight": "bold"}
+            axes.annotate("not finite", spot, xytext=(8, -3), **words)
 
 
 def _foot(axis: dict[str, Any]) -> float:
@@ -158,16 +173,14 @@ def _side(value: float, axis: dict[str, Any]) -> int:
 
 
 def _height(value: float | str, axis: dict[str, Any]) -> float:
-    """Where a line goes, beyond the axis too: there it is cut off."""
+    """Where a line goes, beyond the axis too: there it is cut off; what is not finite ends it."""
     low, high = axis["domain"]
     number, log = float(value), axis.get("log")
     if number == 0 and "floor" in axis:
         return _foot(axis)
-    if math.isfinite(number) and (number > 0 or not log):
-        return number
-    if _side(number, axis) < 0:
-        return low * low / high if log else 2 * low - high
-    return high * high / low if log else 2 * high - low
+    if not math.isfinite(number):
+        return math.nan
+    return number if number > 0 or not log else low * low / high
 
 
 def _place(value: float | str, axis: dict[str, Any]) -> float:

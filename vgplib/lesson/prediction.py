@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from vgplib import errors
@@ -9,6 +10,10 @@ from vgplib.engine.experiment import Control, Slider
 from vgplib.errors import BankError
 from vgplib.lesson import schema
 from vgplib.lesson.text import plain, segments
+from vgplib.numbers import figures
+
+_NUMBER = re.compile(r"(?P<mantissa>−?\d[\d.]*)(?:\s×\s10(?P<power>[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?")
+_PLAIN = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 def answering(guess: schema.Prediction, shown: list[Control]) -> dict[str, Any]:
@@ -63,6 +68,18 @@ def asked(given: schema.Prediction, show: dict[str, Any], frame: dict[str, Any])
                 f"prediction {given.id}, readout: {given.readout} is in words "
                 f"({readout['text']!r}); numbers are: {', '.join(map(str, numbers)) or 'none'}."
             )
-        measured = {"value": readout["value"], "percent": readout.get("percent", False)}
+        percent = readout.get("percent", False)
+        text = _written(float(readout["value"]) * (100 if percent else 1), readout["text"])
+        measured = {"value": readout["value"], "text": text, "percent": percent}
         out["numeric"] = {**measured, "log": given.log, "unit": given.unit}
     return out
+
+
+def _written(value: float, text: str) -> str:
+    """A measured number as its readout has it: ``"16000"``, or ``"1640"`` in "after 1640 steps"."""
+    for number in _NUMBER.finditer(text):
+        mantissa, power = number["mantissa"].replace("−", "-"), number["power"] or "0"
+        written = float(mantissa) * 10.0 ** int(power.translate(_PLAIN))
+        if abs(written - value) <= 0.06 * abs(value):  # apart by no more than rounding
+            return number[0]
+    return figures(value)

@@ -11,7 +11,7 @@ import { makeStage } from "./stage.js";
 import { prose } from "./text.js";
 import { compared, makeFrames } from "./together.js";
 import { makeTools } from "./tools.js";
-/** @import { BenchSpec, Frame, Model, Settings, Status, Value } from "./types.js" */
+/** @import { BenchSpec, Frame, Model, Past, Settings, Status, Value } from "./types.js" */
 
 const PAUSE = 150; // milliseconds without a move before PyTorch is asked
 const PATIENCE = 10_000; // milliseconds without a word from the kernel before the reader is told
@@ -30,8 +30,10 @@ export function bench(model, el) {
   let settings = live ? model.get("settings") : snap(spec.controls, model.get("settings"));
   /** @type {{frame: Frame, settings: Settings} | null} drawn; while PyTorch computes, the last one */
   let shown = null;
-  /** @type {{frame: Frame, words: string} | null} what stood there before the last move */
+  /** @type {Past | null} what stood there before the last move */
   let before = null;
+  /** @type {Past | null} what stood there before the guess: pale beside the answer, whenever */
+  let began = null;
   let moving = ""; // the control that the reader has in hand
   let asking = false;
   let gone = false; // the kernel
@@ -43,7 +45,7 @@ export function bench(model, el) {
     (/** @type {string} */ name, /** @type {Value} */ value) => {
       const next = { ...settings, [name]: value };
       for (const other of clears.get(name) ?? []) if (other in next) next[other] = spec.initial[other];
-      if (moving !== name) keep(next);
+      if (moving !== name) before = past(next) ?? before;
       moving = name;
       move(next);
     },
@@ -56,7 +58,7 @@ export function bench(model, el) {
   const frames = makeFrames(spec.controls, model);
   const together = Boolean(compared(spec.controls));
   const readouts = together ? makeRows() : makeReadouts();
-  const predict = spec.predict && makePredict(spec, spec.predict, answered);
+  const predict = spec.predict && makePredict(spec, spec.predict, answered, () => go(answer()));
   const handles = h("div", { class: "vgp-controls" }, controls.elements);
   const figures = together ? null : readouts.element;
   const column = h("div", { class: "vgp-column" }, handles, figures, predict?.line);
@@ -111,19 +113,32 @@ export function bench(model, el) {
   }
 
   /**
-   * What is shown now will be the pale line, until the next move.
+   * The bench goes elsewhere by itself.
+   *
+   * @param {Settings} next
+   * @param {boolean} [pulse]
+   */
+  function go(next, pulse = true) {
+    before = past(next) ?? before;
+    moving = "";
+    move(next, pulse);
+  }
+
+  /**
+   * What is shown now, as the pale line beside another setting.
    *
    * @param {Settings} next where the bench goes
+   * @returns {Past | null} null where nothing changes
    */
-  function keep(next) {
-    if (!shown || together) return;
-    const { frame, settings: past } = shown;
-    const changed = spec.controls.filter(({ name }) => past[name] !== next[name]);
-    if (!changed.length) return;
-    const words = changed.map((control) => brief(control, past[control.name])).join(", ");
+  function past(next) {
+    if (!shown || together) return null;
+    const { frame, settings: old } = shown;
+    const changed = spec.controls.filter(({ name }) => old[name] !== next[name]);
+    if (!changed.length) return null;
+    const words = changed.map((control) => brief(control, old[control.name])).join(", ");
     const named = changed[0].kind === "slider" && !changed[0].unit;
     const low = named ? words[0].toLowerCase() + words.slice(1) : words;
-    before = { frame, words: `before: ${low}` };
+    return { frame, words: `earlier: ${low}` };
   }
 
   /** @param {boolean} [pulse] whether the reader moved something */
@@ -146,7 +161,9 @@ export function bench(model, el) {
     tools.show(frame, words());
     say(setting, words());
     const label = `${spec.title}, ${setting.textContent}. ${frame.summary}`;
-    chart.show({ frame, before, label }, pulse);
+    const there = equal(answer(), settings);
+    predict?.at(there ? "" : describe(spec.controls, answer()));
+    chart.show({ frame, before: (there && began) || before, label }, pulse);
   }
 
   function hide() {
@@ -171,10 +188,11 @@ export function bench(model, el) {
   function answered(pulse = true) {
     reveal();
     const next = { ...settings, ...spec.predict?.show };
-    if (equal(next, settings)) return;
-    keep(next);
-    moving = "";
-    move(next, pulse);
+    if (!equal(next, settings)) {
+      began = past(next);
+      go(next, pulse);
+    }
+    if (pulse) for (const part of [predict?.line, stage]) part?.scrollIntoView({ block: "nearest" });
   }
 
   function ask() {
@@ -184,7 +202,7 @@ export function bench(model, el) {
   }
 
   function reset() {
-    before = null;
+    before = began = null;
     chart.rewind();
     if (fromFragment(location.hash, spec, settings) && !live)
       history.replaceState(history.state, "", location.pathname + location.search);
@@ -197,6 +215,9 @@ export function bench(model, el) {
     return live && !gone ? { ...spec.initial } : snap(spec.controls, spec.initial);
   }
 
+  /** The setting that answers the question. */
+  const answer = () => ({ ...start(), ...spec.predict?.show });
+
   function restore() {
     const linked = fromFragment(location.hash, spec, settings);
     if (!linked) return;
@@ -205,7 +226,7 @@ export function bench(model, el) {
       predict?.dismiss();
       reveal();
     }
-    before = null;
+    before = began = null;
     move(linked.settings);
     el.scrollIntoView({ block: "start" });
   }
@@ -224,7 +245,7 @@ export function bench(model, el) {
   const follow = () => {
     const next = model.get("settings");
     if (equal(next, settings)) return;
-    keep(next);
+    before = past(next) ?? before;
     settings = { ...next };
     asking = false;
     clearTimeout(timer);

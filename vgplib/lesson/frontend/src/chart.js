@@ -4,7 +4,7 @@ import { lines } from "./lines.js";
 import { wrap, xScale, yScale } from "./scales.js";
 import { styled } from "./styles.js";
 import { px, s } from "./svg.js";
-/** @import { Frame } from "./types.js" */
+/** @import { Frame, Past } from "./types.js" */
 /** @import { Scale } from "./scales.js" */
 
 /**
@@ -17,7 +17,7 @@ import { px, s } from "./svg.js";
  * Draw a frame.
  *
  * @param {Frame} frame
- * @param {{width: number, height: number, before: {frame: Frame, words: string} | null,
+ * @param {{width: number, height: number, before: Past | null,
  *   label: string}} options pixels, and the height that there is room for; what was shown before
  *   the last move, if its axes are the same; what the picture is called
  * @returns {{svg: SVGSVGElement, space: Space}}

@@ -1,9 +1,12 @@
 // @ts-check
 import { h, say } from "./dom.js";
+import { menu } from "./menu.js";
 import { nearest, positions, show } from "./settings.js";
 import { several } from "./several.js";
 import { prose } from "./text.js";
 /** @import { BenchSpec, Choice, Settings, Slider, Value } from "./types.js" */
+
+const MANY = 14; // options; as buttons, more would push the chart out of the window
 
 /**
  * The controls of a bench. They are built once; `show` moves them.
@@ -16,7 +19,8 @@ export function makeControls(spec, live, moved) {
   const parts = spec.controls.map((control) => {
     const id = `${spec.id}-${control.name}`;
     if (control.kind === "slider") return slider(control, id, live, moved);
-    return control.most ? several(control, id, control.most, moved) : choice(control, id, moved);
+    if (control.most) return several(control, id, control.most, moved);
+    return (control.options.length > MANY ? menu : choice)(control, id, moved);
   });
   return {
     elements: parts.map((part) => part.element),

@@ -6,11 +6,13 @@ import { px, s } from "./svg.js";
 /** @import { Box, Path } from "./labels.js" */
 /** @import { Styled } from "./styles.js" */
 
+const LETTER = 7.2; // pixels, about as wide as one is
+
 /** @typedef {{x: number, y: number, side: -1 | 0 | 1, value: number}} Spot */
 
 /**
  * Lines with their bands, marks and names. Where a line leaves the chart, an arrow says how far
- * it goes.
+ * it goes; where what follows is not finite, it stops at a cross.
  *
  * @param {Space} space
  * @param {Styled[]} series
@@ -25,47 +27,57 @@ export function lines(space, series) {
     ...drawn.flatMap(({ one, pieces }) => strokes(one, pieces)),
     ...drawn.map(({ one, spots }) => marks(space, one, spots)),
     ...arrows(space, drawn, taken),
+    ...crosses(space, drawn, taken),
     ...names(space, drawn, taken),
   ].filter((element) => element !== null);
 }
 
 /**
- * The pieces of a line that can be seen, and where it leaves the chart.
+ * The pieces of a line that can be seen, where it leaves the chart, and where it stops.
  *
  * @param {Space} space
  * @param {Styled} one
  */
 function cut({ x, y }, one) {
   /** @type {Spot[]} */
-  const spots = one.x
+  const all = one.x
     .map((v, k) => ({ x: x.place(v), y: y.place(one.y[k]), side: y.side(one.y[k]), value: one.y[k] }))
     .sort((a, b) => a.x - b.x);
   /** @type {Path[]} */
   const pieces = [];
   /** @type {{x: number, side: -1 | 1}[]} */
   const exits = [];
+  /** @type {Spot[]} */
+  const stops = [];
   const edge = (/** @type {-1 | 1} */ side) => (side < 0 ? y.ends[1] : y.ends[0]);
-  spots.forEach((spot, k) => {
-    const before = spots[k - 1];
-    const meet = (/** @type {-1 | 1} */ side) => {
-      const share = (edge(side) - before.y) / (spot.y - before.y);
-      const at = before.x + share * (spot.x - before.x);
+  const spots = all.filter(finite);
+  all.forEach((spot, k) => {
+    if (k && finite(spot) !== finite(all[k - 1])) stops.push(all[finite(spot) ? k : k - 1]);
+    if (!finite(spot)) return;
+    const before = k && finite(all[k - 1]) ? all[k - 1] : null;
+    const meet = (/** @type {Spot} */ from, /** @type {-1 | 1} */ side) => {
+      const share = (edge(side) - from.y) / (spot.y - from.y);
+      const at = from.x + share * (spot.x - from.x);
       exits.push({ x: at, side });
       return /** @type {[number, number]} */ ([at, edge(side)]);
     };
-    if (before?.side && before.side !== spot.side) pieces.push([meet(before.side)]);
+    if (before?.side && before.side !== spot.side) pieces.push([meet(before, before.side)]);
     else if (!before && !spot.side) pieces.push([]);
-    if (spot.side && before && spot.side !== before.side) pieces[pieces.length - 1].push(meet(spot.side));
+    if (spot.side && before && spot.side !== before.side) pieces[pieces.length - 1].push(meet(before, spot.side));
     if (!spot.side) pieces[pieces.length - 1].push([spot.x, spot.y]);
   });
-  if (!exits.length && spots[0]?.side) {
+  if (!exits.length && spots.length && spots.every((spot) => spot.side)) {
     const side = /** @type {-1 | 1} */ (spots[0].side);
     const ends = [spots[0].x, spots[spots.length - 1].x];
     pieces.push(ends.map((at) => [at, edge(side)])); // along the edge, with its arrow at the end
     exits.push({ x: ends[1], side });
   }
-  return { spots, pieces, exits };
+  if (all.length && !spots.length) stops.push({ ...all[0], y: y.ends[0] + 20, side: 0 });
+  return { spots, pieces, exits, stops };
 }
+
+/** @param {Spot} spot */
+const finite = (spot) => Number.isFinite(spot.value);
 
 /** @param {Path} path */
 const road = (path) => path.map(([x, y], k) => `${k ? "L" : "M"}${px(x)} ${px(y)}`).join("");
@@ -98,7 +110,8 @@ function strokes(one, pieces) {
 function band({ x, y }, one) {
   const within = (/** @type {number} */ v) =>
     y.side(v) ? y.ends[y.side(v) < 0 ? 1 : 0] : y.place(v);
-  const order = one.x.map((_, k) => k).sort((a, b) => x.place(one.x[a]) - x.place(one.x[b]));
+  const there = one.x.map((_, k) => k).filter((k) => Number.isFinite(one.y[k]));
+  const order = there.sort((a, b) => x.place(one.x[a]) - x.place(one.x[b]));
   const side = (/** @type {number[]} */ values) =>
     order.map((k) => /** @type {[number, number]} */ ([x.place(one.x[k]), within(values[k])]));
   const d = `${road([...side(one.low), ...side(one.high).reverse()])}Z`;
@@ -139,12 +152,12 @@ function marks({ x }, one, spots) {
  * Where a measured line leaves the chart: an arrow, and the number that is farthest out.
  *
  * @param {Space} space
- * @param {{one: Styled, spots: Spot[], exits: {x: number, side: -1 | 1}[]}[]} drawn
+ * @param {{one: Styled, spots: Spot[], exits: {x: number, side: -1 | 1}[], stops: Spot[]}[]} drawn
  * @param {Box[]} taken where text stands; what is written is added
  */
 function arrows({ x, y }, drawn, taken) {
   const used = { "-1": 0, 1: 0 };
-  return drawn.flatMap(({ one, spots, exits }) => {
+  return drawn.flatMap(({ one, spots, exits, stops }) => {
     if (one.role === "ghost") return [];
     return ([-1, 1]).flatMap((side) => {
       const exit = exits.find((e) => e.side === side);
@@ -157,9 +170,9 @@ function arrows({ x, y }, drawn, taken) {
       });
       if (one.role === "theory") return [arrow];
       const out = spots.filter((spot) => spot.side === side).map((spot) => spot.value);
-      const far = out.every(Number.isFinite) ? (side < 0 ? Math.min(...out) : Math.max(...out)) : NaN;
-      const way = side < 0 ? "down to " : "up to ";
-      const words = Number.isFinite(far) ? way + figures(far) : figures(far);
+      const far = side < 0 ? Math.min(...out) : Math.max(...out);
+      const last = stops.some((stop) => stop.side === side) ? ", then not finite" : "";
+      const words = `${side < 0 ? "down" : "up"} to ${figures(far)}${last}`;
       const row = used[/** @type {-1 | 1} */ (side)]++;
       const long = 7.5 * words.length;
       const before = exit.x - x.ends[0] > long + 24;
@@ -185,6 +198,44 @@ function arrows({ x, y }, drawn, taken) {
 }
 
 /**
+ * Where a measured line stops within the chart: a cross that says why.
+ *
+ * @param {Space} space
+ * @param {{one: Styled, stops: Spot[]}[]} drawn
+ * @param {Box[]} taken where text stands; what is written is added
+ */
+function crosses({ x, y }, drawn, taken) {
+  const words = "not finite";
+  const long = 7.5 * words.length;
+  return drawn.flatMap(({ one, stops }) => {
+    if (one.role === "ghost" || one.role === "theory") return [];
+    return stops.filter((stop) => !stop.side).flatMap((stop) => {
+      const before = stop.x + 14 + long > x.ends[1];
+      const base = Math.max(y.ends[0] + 12, stop.y - 8);
+      const left = before ? stop.x - 12 - long : stop.x + 12;
+      taken.push({ left, right: left + long, top: base - 12, bottom: base + 3 });
+      return [
+        s("path", {
+          class: "vgp-cross",
+          d: `M${px(stop.x - 6)} ${px(stop.y - 6)}l12 12m0 -12l-12 12`,
+          stroke: one.color,
+        }),
+        s(
+          "text",
+          {
+            class: "vgp-out",
+            x: px(before ? stop.x - 12 : stop.x + 12),
+            y: px(base),
+            "text-anchor": before ? "end" : "start",
+          },
+          words,
+        ),
+      ];
+    });
+  });
+}
+
+/**
  * The names of theory and of the setting before, written beside their lines.
  *
  * @param {Space} space
@@ -198,7 +249,8 @@ function names({ x, y, width }, drawn, taken) {
     if (one.role !== "theory" && one.role !== "ghost") return [];
     const own = pieces.reduce((a, b) => (reach(b) > reach(a) ? b : a), []);
     if (own.length < 2 || !one.name) return [];
-    const box = placeLabel(own, paths, taken, frame, 7.2 * one.name.length);
+    const name = shorten(one.name, Math.floor((frame.right - frame.left) / LETTER));
+    const box = placeLabel(own, paths, taken, frame, LETTER * name.length);
     taken.push(box);
     return s(
       "text",
@@ -208,10 +260,20 @@ function names({ x, y, width }, drawn, taken) {
         y: px((box.top + box.bottom) / 2 + 4.5),
         "text-anchor": "middle",
       },
-      one.name,
+      name,
     );
   });
 }
+
+/**
+ * A name with its middle left out, where it is longer than there is room: what tells two settings
+ * apart stands at its ends.
+ *
+ * @param {string} name
+ * @param {number} room characters
+ */
+const shorten = (name, room) =>
+  name.length <= room ? name : `${name.slice(0, room - 11).trimEnd()}…${name.slice(-10)}`;
 
 /** @param {Path} path */
 const reach = (path) => (path.length ? path[path.length - 1][0] - path[0][0] : -1);

@@ -14,18 +14,19 @@ export function markParts() {
 
 /**
  * Let a table or a formula that is wider than the page scroll by itself, by keyboard too; its edge
- * fades where there is more.
+ * fades where there is more, and above a table it says so.
  */
 export function boxWide() {
   const fits = new ResizeObserver((entries) => {
     for (const { target } of entries) fit(/** @type {HTMLElement} */ (target));
   });
-  for (const table of document.querySelectorAll("article table.dataframe")) {
+  for (const table of document.querySelectorAll("article table:is(.dataframe, .table)")) {
     for (const th of table.querySelectorAll("th:empty")) th.replaceWith(h("td")); // heads nothing
     const heads = [...table.querySelectorAll("thead th")].map((th) => th.textContent);
     const label = `Table: ${heads.join(", ")}`;
     const box = h("div", { class: "vgp-wide", role: "group", "aria-label": label });
-    table.replaceWith(box);
+    const old = table.closest(".pst-scrollable-table-container") ?? table;
+    old.replaceWith(box);
     box.append(table);
   }
   for (const box of document.querySelectorAll("article :is(.vgp-wide, div.math)")) {
@@ -38,6 +39,7 @@ export function boxWide() {
 function fit(box) {
   const over = box.scrollWidth - box.clientWidth;
   box.tabIndex = over > 0 ? 0 : -1;
+  box.classList.toggle("vgp-over", over > 0);
   box.classList.toggle("vgp-cut", over - box.scrollLeft > 1);
 }
 

@@ -12,11 +12,14 @@ import { plain, prose } from "./text.js";
  * @param {BenchSpec} spec
  * @param {NonNullable<BenchSpec["predict"]>} question
  * @param {() => void} answered the reader guessed, or did not want to
+ * @param {() => void} back the reader wants to see again what answers the question
  */
-export function makePredict(spec, question, answered) {
+export function makePredict(spec, question, answered, back) {
   const part = "numeric" in question ? typed(spec, question) : chosen(spec, question);
   const result = h("div", { class: "vgp-result", role: "status" });
-  const line = h("div", { class: "vgp-guess", role: "status" });
+  const told = h("div", { role: "status" });
+  const where = h("div", { class: "vgp-asked" });
+  const line = h("div", { class: "vgp-guess", hidden: true }, told, where);
   const fields = h(
     "fieldset",
     {},
@@ -52,13 +55,14 @@ export function makePredict(spec, question, answered) {
     end(said);
     answered();
     keepGuess(question.id, guess); // last: who listens finds it answered
-    line.querySelector("summary")?.focus(); // what had the focus is gone
+    told.querySelector("summary")?.focus({ preventScroll: true }); // what had the focus is gone
   }
 
   /** @param {Said} said */
   function end({ short, long }) {
     element.hidden = true;
-    line.replaceChildren(
+    line.hidden = false;
+    told.replaceChildren(
       h(
         "details",
         {},
@@ -87,7 +91,20 @@ export function makePredict(spec, question, answered) {
       element.hidden = false;
       part.take("");
       result.replaceChildren();
-      line.replaceChildren();
+      line.hidden = true;
+    },
+    /**
+     * Where the question is answered: told while the bench is elsewhere.
+     *
+     * @param {string} words "" while it is there
+     */
+    at(words) {
+      const onclick = () => {
+        back();
+        told.querySelector("summary")?.focus({ preventScroll: true }); // the button is gone
+      };
+      const button = h("button", { type: "button", class: "vgp-plain", onclick }, "Back to it");
+      where.replaceChildren(...(words ? [`That was at: ${words}. `, button] : []));
     },
     /** The setting came with an address: there is nothing left to predict. */
     dismiss() {
@@ -140,7 +157,7 @@ function chosen(spec, question) {
  * @param {NumericPrediction} question
  */
 function typed(spec, question) {
-  const { value, percent, log } = question.numeric;
+  const { value, text, percent, log } = question.numeric;
   const measured = number(value) * (percent ? 100 : 1);
   const unit = percent ? "%" : question.numeric.unit;
   const id = `${spec.id}-predict`;
@@ -152,7 +169,7 @@ function typed(spec, question) {
     spellcheck: "false",
     oninput: () => input.removeAttribute("aria-invalid"),
   });
-  const answer = `Measured: ${amount(measured, unit)}`;
+  const answer = `Measured: ${counted(text, unit)}`;
   return {
     element: h("div", { class: "vgp-guesses" }, h("label", { for: id }, "My guess"), input, unit),
     guess: () => input.value,
@@ -192,8 +209,14 @@ const spoken = (value) => figures(value).replace(/(\.\d*?)0+$/, "$1").replace(/\
  */
 const amount = (value, unit) => {
   const text = Number.isInteger(value) && Math.abs(value) < 1e5 ? String(value) : spoken(value);
-  return `${text.replace("-", "−")} ${text === "1" ? unit.replace(/s$/, "") : unit}`.trim();
+  return counted(text.replace("-", "−"), unit);
 };
+
+/**
+ * @param {string} text
+ * @param {string} unit in the plural
+ */
+const counted = (text, unit) => `${text} ${text === "1" ? unit.replace(/s$/, "") : unit}`.trim();
 
 const NEAR = ["Spot on!", "Close!"];
 

@@ -5,15 +5,18 @@ import { numberHelp, parseNumber } from "./numbers.js";
 import { link, plain, prose } from "./text.js";
 /** @import { Chosen, OptionAnswer, Question, Segment, TypedAnswer } from "./types.js" */
 
+const COUNTS = "You had it right before, and that still counts.";
+
 /**
  * One question of a quiz.
  *
  * @param {Question} question
  * @param {{id: string, count: string}} place its id on the page; "Question 2 of 6."
  * @param {(chosen: Chosen) => void} answered the reader gave an answer
+ * @param {() => boolean} settled whether it was answered right already, which counts for good
  * @returns {{element: HTMLElement, show(chosen: Chosen | undefined): void}}
  */
-export function makeQuestion(question, { id, count }, answered) {
+export function makeQuestion(question, { id, count }, answered, settled) {
   const hasOptions = question.type === "multiple_choice" || question.type === "many_choice";
   const part = hasOptions ? options(question, id, given) : entry(question, id);
   const result = h("div", { class: "vgp-feedback", "aria-live": "polite" });
@@ -59,10 +62,14 @@ export function makeQuestion(question, { id, count }, answered) {
   /** @param {Chosen} chosen */
   function show(chosen) {
     const verdict = judge(question, chosen);
-    part.mark(verdict?.options ?? []);
+    const wrong = settled() ? "Not this time" : "Not yet";
+    part.mark(verdict?.options ?? [], wrong);
     if (verdict && !verdict.right) help.hidden = false;
     const feedback = verdict?.feedback;
-    result.replaceChildren(...(feedback ? [said(verdict.right, feedback)] : []));
+    result.replaceChildren(
+      ...(feedback ? [said(verdict.right, feedback, wrong)] : []),
+      ...(verdict && !verdict.right && settled() ? [h("p", {}, COUNTS)] : []),
+    );
     return verdict;
   }
 
@@ -71,7 +78,7 @@ export function makeQuestion(question, { id, count }, answered) {
     show(chosen) {
       form.reset();
       help.hidden = !hint?.open; // where to look gives much away: it is for those who are stuck
-      part.mark([]);
+      part.mark([], "");
       result.replaceChildren();
       if (chosen !== undefined && judge(question, chosen)) {
         part.choose(chosen);
@@ -84,7 +91,8 @@ export function makeQuestion(question, { id, count }, answered) {
 /**
  * @typedef {{element: HTMLElement, problem(): string, chosen(): Chosen,
  *   choose(chosen: Chosen): void,
- *   mark(options: {at: number, right: boolean, feedback: Segment[]}[]): void}} Part
+ *   mark(options: {at: number, right: boolean, feedback: Segment[]}[], wrong: string): void}} Part
+ *   wrong: what is said to an option that is not right
  */
 
 /**
@@ -102,7 +110,7 @@ function options(question, id, given) {
       "aria-label": plain(answer.answer), // not every reader takes a name from mathematics
       name: id,
       value: k,
-      onchange: () => (many ? mark([]) : given()),
+      onchange: () => (many ? mark([], "") : given()),
     }),
   );
   const labels = inputs.map((input, k) =>
@@ -110,12 +118,12 @@ function options(question, id, given) {
   );
   const feedback = answers.map(() => h("div", { class: "vgp-feedback", "aria-live": "polite" }));
   /** @type {Part["mark"]} */
-  const mark = (marked) => {
+  const mark = (marked, wrong) => {
     labels.forEach((label, k) => {
       const found = marked.find((option) => option.at === k);
       label.classList.toggle("vgp-right", found?.right === true);
       label.classList.toggle("vgp-wrong", found?.right === false);
-      feedback[k].replaceChildren(...(found ? [said(found.right, found.feedback)] : []));
+      feedback[k].replaceChildren(...(found ? [said(found.right, found.feedback, wrong)] : []));
     });
   };
   const chosen = () => inputs.flatMap((input, k) => (input.checked ? [k] : []));
@@ -172,12 +180,13 @@ function entry(question, id) {
 /**
  * @param {boolean} right
  * @param {Segment[]} feedback
+ * @param {string} wrong
  */
-const said = (right, feedback) =>
+const said = (right, feedback, wrong) =>
   h(
     "p",
     { class: right ? "vgp-tone-good" : "vgp-tone-bad" },
-    h("strong", {}, right ? "Right: " : "Not yet: "),
+    h("strong", {}, `${right ? "Right" : wrong}: `),
     ...prose(feedback),
   );
 

@@ -4,7 +4,7 @@ import { judge } from "./judge.js";
 import { makeKey } from "./key.js";
 import * as progress from "./progress.js";
 import { makeQuestion } from "./question.js";
-/** @import { Model, Question, QuizSpec } from "./types.js" */
+/** @import { Chosen, Model, Question, QuizSpec } from "./types.js" */
 
 /**
  * Show a quiz.
@@ -21,14 +21,16 @@ export function quiz(model, el) {
   const status = h("span", { class: "vgp-said", role: "status" });
   const questions = spec.questions.map((question, k) => {
     const place = { id: `${spec.id}-${question.id}`, count: `Question ${k + 1} of ${total}.` };
-    return makeQuestion(question, place, (choice) => {
+    const settled = () => isRight(question);
+    const answered = (/** @type {Chosen} */ choice) => {
       // A right answer counts for good: whoever then looks at what the others say loses nothing.
-      if (isRight(question) && !judge(question, choice)?.right) return;
+      if (settled() && !judge(question, choice)?.right) return;
       shown[k] = JSON.stringify(choice);
       progress.keep(spec.chapter, question.id, choice);
       const lost = "This browser saves nothing here: your progress lasts until you leave the page.";
       say(status, progress.isKept() ? "" : lost);
-    });
+    };
+    return makeQuestion(question, place, answered, settled);
   });
   /** @type {(string | undefined)[]} the answer that each question shows */
   const shown = [];

@@ -10,7 +10,7 @@ export const canPlay = () => "AudioContext" in globalThis;
 
 /**
  * Play a profile as a tone: the higher in the chart, the higher in pitch; silent where a value
- * is exactly 0.
+ * is exactly 0 or not finite.
  *
  * @param {(number | null)[]} heights 0 at the foot of the chart, 1 at its top; null is silence
  * @param {() => void} ended called once, whether it was stopped or came to its end

@@ -7,14 +7,14 @@ import { showLegend } from "./legend.js";
 import { number } from "./numbers.js";
 import { makeReader } from "./reader.js";
 import { makeStrips } from "./strips.js";
-/** @import { Frame } from "./types.js" */
+/** @import { Frame, Past } from "./types.js" */
 /** @import { Space } from "./chart.js" */
 
 /**
  * A frame as it is to be seen.
  *
- * @typedef {{frame: Frame, before: {frame: Frame, words: string} | null, label: string}} Shot
- *   before: what stood there before the last move, and what it is called; label: of the picture
+ * @typedef {{frame: Frame, before: Past | null, label: string}} Shot
+ *   before: what is pale beside it; label: of the picture
  */
 
 /**
@@ -100,7 +100,7 @@ export function makeStage(column) {
       film.show(next.frame);
       paint(pulse);
     },
-    /** The main line's heights in the chart, from the loss on or from the first step on. */
+    /** The main line's heights in the chart, from the loss on or from the first step on; null: none. */
     heights() {
       const one = shot?.frame.series.find((series) => series.role === "main");
       const { y } = space ?? {};
@@ -110,7 +110,7 @@ export function makeStage(column) {
         .map((x, k) => ({ x: number(x), value: number(one.y[k]) }))
         .sort((a, b) => a.x - b.x)
         .map(({ value }) =>
-          shot?.frame.y.log && value === 0 ? null : (foot - y.place(value)) / (foot - top),
+          !Number.isFinite(value) || (shot?.frame.y.log && value === 0) ? null : (foot - y.place(value)) / (foot - top),
         );
     },
     rewind() {

@@ -1,6 +1,6 @@
 // @ts-check
 import { number } from "./numbers.js";
-/** @import { Frame, Series } from "./types.js" */
+/** @import { Frame, Past, Series } from "./types.js" */
 
 /**
  * A series with its numbers read and its look decided.
@@ -33,7 +33,7 @@ export const looks = ["var(--vgp-accent)", "var(--vgp-second)", ...EXTRA].map((c
  * Everything that is drawn, in drawing order: what was before, the runs, theory.
  *
  * @param {Frame} frame
- * @param {{frame: Frame, words: string} | null} before
+ * @param {Past | null} before
  * @returns {Styled[]}
  */
 export function styled(frame, before) {

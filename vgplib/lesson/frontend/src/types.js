@@ -20,6 +20,7 @@
  * @typedef {{name?: string, readouts: Readout[], strip?: Strip, film?: Film}} Row
  * @typedef {Row & {x: Axis, y: Axis, series: Series[], summary: string, rows?: Row[]}} Frame
  *   rows: of several options, one each; then there is one series for each, too
+ * @typedef {{frame: Frame, words: string}} Past  what stood there earlier, and what it is called
  *
  * @typedef {string | number | boolean | null | string[]} Value
  * @typedef {Record<string, Value>} Settings
@@ -35,7 +36,8 @@
  *   because: Segment[], show: Settings}} ChoicePrediction  id: under which a guess is
  *   remembered; show: the setting that answers it
  * @typedef {{id: string, question: Segment[], because: Segment[], show: Settings,
- *   numeric: {value: Num, percent: boolean, log: boolean, unit: string}}} NumericPrediction
+ *   numeric: {value: Num, text: string, percent: boolean, log: boolean, unit: string}}}
+ *   NumericPrediction  text: the value as the bench writes it
  * @typedef {{id: string, experiment: string, number: string | null, title: string,
  *   source: string, controls: Control[], initial: Settings, fixed: Settings,
  *   predict: ChoicePrediction | NumericPrediction | null, caption: Segment[]}} BenchSpec
