@@ -13,7 +13,7 @@ from vgplib.lesson.figure import Picture
 if TYPE_CHECKING:
     import pandas as pd
 
-REACHES, RIGHT = "reaches layer 1, %", "digits right, %"
+ARRIVES, RIGHT = "arrives, %", "right, %"
 WIDTH, HEIGHT = 660, 236
 LAYER, GAP, TOP, TALL = 118, 30, 92, 84  # of a layer: width, distance, upper edge, height
 LEFT = 152  # where the first layer begins: before it, the gradient and the step
@@ -76,9 +76,10 @@ def remedy_table() -> pd.DataFrame:
         share = float(f"{100 * reaches[name]:.2g}")
         share = int(share) if share >= 10 else share
         rows[remedy.recipe.label] = [share, right, *numbers, remedy.fails]
-    columns = [REACHES, RIGHT, "parameters", "time", "memory", "where it fails"]
+    columns = [ARRIVES, RIGHT, "parameters", "time", "memory", "where it fails"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    table[REACHES] = table[REACHES].astype(object)  # each with its own digits
+    # Each with its own digits: pandas would give all of them as many as the smallest needs.
+    table[ARRIVES] = pd.Series({label: row[0] for label, row in rows.items()}, dtype=object)
     return table.rename_axis(columns="remedy")
 
 
