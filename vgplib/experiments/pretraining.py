@@ -153,7 +153,7 @@ def view(data: xr.Dataset, *, length: int, then: str, shows: str) -> View:
         strips = [_answering(np.median(outputs[:, k], axis=0)) for k in range(len(steps))]
     else:
         shares = np.median(signal / signal[..., -1:], axis=0)
-        strips = [heard(one, "layers", DEPTH) for one in shares]
+        strips = [heard(one, "layers", DEPTH, "Heard at the step shown") for one in shares]
     return View(
         x=Axis("steps of training", (0, STEPS)),
         y=Axis("share of test digits right", (0, 1)),
