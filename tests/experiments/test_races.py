@@ -100,7 +100,8 @@ def test_a_run_that_diverges_stays_in_the_data():
 def test_every_remedy_names_a_place_on_the_way_and_where_it_fails():
     for name, remedy in remedies.REMEDIES.items():
         assert remedy.touches in remedies.FACTORS, name
-        assert remedy.fails and remedy.recipe.label, name
+        assert remedy.recipe.label, name
+        assert 0 < len(remedy.fails) <= 49, name  # pandas cuts what is longer
 
 
 def test_clipping_by_norm_leaves_the_first_layer_its_share():

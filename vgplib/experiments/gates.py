@@ -162,7 +162,7 @@ EXPERIMENT = Experiment(
             "Memory",
             {
                 "lstm": "LSTM",
-                "lstm_coupled": "LSTM, input gate shut as far",
+                "lstm_coupled": "LSTM, input gate nearly shut",
                 "gru": "GRU",
                 "highway": "highway network",
             },

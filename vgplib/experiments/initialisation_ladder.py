@@ -208,7 +208,11 @@ def _spread(ratio: float, lost: float) -> Readout:
     if ratio >= 0.02:
         return said("Spread out", "plain", "the middle one: a fiftieth of the largest, or more")
     if ratio > 0:
-        return said("A few directions carry all", "warn", "the middle one: next to nothing")
+        return said(
+            "A few directions carry all",
+            "warn",
+            "the middle one: less than a fiftieth of the largest",
+        )
     return said(f"{lost:.0%} of the directions are lost", "bad", "they are stretched by 0")
 
 

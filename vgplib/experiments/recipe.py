@@ -106,7 +106,7 @@ def field_of(recipes: Mapping[str, Recipe]) -> Field:
     rows = Choice("row", "Network", {name: one.label for name, one in recipes.items()})
     faster = any(one.times > 1 for one in recipes.values())
     clock = "time, in steps of the usual hardware" if faster else "step"
-    most = BASELINE["depth"]
+    most = max({**BASELINE, **one.network}["depth"] for one in recipes.values())
     return Field((rows,), train, RATES, "test digits right", most_places=most, clock=clock)
 
 

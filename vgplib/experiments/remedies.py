@@ -83,13 +83,15 @@ def _other(
 
 UNFIT = "with weights that do not fit it"
 PLAIN_DEEP = "in very deep plain networks"
-TOO_LITTLE = "with sigmoid: it enlarges the signal by far too little"
+TOO_LITTLE = "with sigmoid: it enlarges far too little"
 
 REMEDIES: dict[str, Remedy] = {
     "nothing": _other("nothing: sigmoid, Xavier", MAP, "none", "network", "here"),
     # the slope
     "relu_he": _slope("ReLU, He", "relu", "he", "at large rates: units die"),
-    "relu_xavier": _slope("ReLU, Xavier", "relu", "xavier", PLAIN_DEEP + ": it keeps 0.71 a layer"),
+    "relu_xavier": _slope(
+        "ReLU, Xavier", "relu", "xavier", "when very deep: it keeps 0.71 a layer"
+    ),
     "leaky_relu": _slope("leaky ReLU, He", "leaky_relu", "he", UNFIT),
     "prelu": _slope("PReLU, learned, He", "prelu", "he", UNFIT),
     "elu": _slope("ELU, He", "elu", "he", PLAIN_DEEP),
@@ -112,9 +114,7 @@ REMEDIES: dict[str, Remedy] = {
         initialiser="orthogonal",
     ),
     # norms
-    "batch_norm": _norm(
-        "batch norm", "small batches; deep plain networks: it explodes", norm="batch"
-    ),
+    "batch_norm": _norm("batch norm", "small batches; deep plain ReLU: it explodes", norm="batch"),
     "layer_norm": _norm("layer norm", TOO_LITTLE, norm="layer"),
     "rms_norm": _norm("RMS norm", TOO_LITTLE, norm="rms"),
     "group_norm": _norm("group norm", TOO_LITTLE, norm="group"),
@@ -219,7 +219,7 @@ REMEDIES: dict[str, Remedy] = {
         MAP,
         "step",
         "training",
-        "in deeper networks: small gradients drown in noise",
+        "when deeper: small gradients drown in noise",
         adam=True,
     ),
     "by_layer": _other(
