@@ -18,7 +18,7 @@ def inputs(steps, batch=2, features=3, seed=0):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_signal_against_finite_differences(cell):
-    net, x = Recurrent(3, 4, cell, gain=1.5, seed=1), inputs(6)
+    net, x = Recurrent(3, 4, cell, gain=1.5, seed=1, longest=6), inputs(6)
     v = gaussian(1, 4, seed=5)[0]
 
     def loss(model, x=x):

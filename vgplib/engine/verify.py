@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ class Difference:
 
 
 def differences(
-    exp: Experiment, settings: Settings, folder: Path | None = None
+    exp: Experiment, settings: Settings, folder: Path | None = None, seeds: int | None = None
 ) -> list[Difference]:
     """Measure one setting of the grid again, and compare it with the atlas.
 
@@ -71,6 +71,7 @@ def differences(
         exp: The experiment.
         settings: On its grid.
         folder: Where the atlas lies; by default the one that comes with the package.
+        seeds: How many of the seeds to measure; by default all.
 
     Returns:
         One for each kind of number that differs by more than chance.
@@ -79,7 +80,10 @@ def differences(
         AtlasError: The atlas is missing, damaged, or made by another version.
         ValueError: The atlas has other kinds or numbers of values than were measured.
     """
-    kept, now = atlas.at(exp, settings, folder), exp.measure(**settings)
+    kept = atlas.at(exp, settings, folder)
+    if seeds is not None:
+        exp, kept = replace(exp, seeds=seeds), kept.isel(seed=slice(seeds))
+    now = exp.measure(**settings)
     if kept.sizes != now.sizes or set(kept.data_vars) != set(now.data_vars):
         raise ValueError(
             f"{exp.name} at {told(settings)} has {dict(now.sizes)} of {sorted(now.data_vars)}; "

@@ -29,12 +29,15 @@ def remedy_map() -> Picture:
         *(_arrow(x, x - GAP + 2, middle) for x in layers),
         _arrow(end + GAP, end + 2, middle),
         _text(end + GAP + 4, middle + 5, "loss", "start"),
-        # The way around the layer in the middle, with its gate.
+        # The way around the layer in the middle.
         f'<path class="vgp-way" d="M {layers[2] - 14} {middle - 8} C {layers[2] - 14} 26, '
         f'{layers[1] - 16} 26, {layers[1] - 16} {middle - 8}"/>',
+        f'<path class="vgp-way" d="M {layers[0]} {TOP + TALL + 14} v 8 H {end} v -8"/>',
+    ]
+    # Links of HTML, over the drawing: JupyterLab shows no output that holds a link in an SVG.
+    links = [
         _factor("path", layers[1] + LAYER / 2, 22),
         _factor("gate", layers[1] + LAYER / 2, 60),
-        f'<path class="vgp-way" d="M {layers[0]} {TOP + TALL + 14} v 8 H {end} v -8"/>',
         _factor("number", (layers[0] + end) / 2, TOP + TALL + 42),
         _factor("slope", layers[0] + LAYER / 2, TOP + 26),
         _factor("weights", layers[0] + LAYER / 2, TOP + 60),
@@ -46,11 +49,12 @@ def remedy_map() -> Picture:
         "it is multiplied by the weight scale and the slope."
     )
     svg = (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="group" aria-label="{html.escape(label)}">'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(label)}">'
         f"{''.join(parts)}</svg>"
     )
     names = ", ".join(name for name, _ in FACTORS.values())
-    return Picture(f'<div class="vgp vgp-map">{_STYLE}{svg}</div>', f"{label} Places: {names}.")
+    drawn = f'<div class="vgp vgp-map"><div>{svg}{"".join(links)}</div></div>'
+    return Picture(_STYLE + drawn, f"{label} Places: {names}.")
 
 
 def remedy_table() -> pd.DataFrame:
@@ -99,21 +103,23 @@ def _factor(key: str, x: float, y: float) -> str:
     """A factor's name in a frame: a link to its line in the table."""
     name, what = FACTORS[key]
     name = name.removeprefix("the ").removeprefix("a ")
-    half = 5 + 4.1 * len(name)
     return (
-        f'<a href="#map-{key}" aria-label="{html.escape(f"{name}: {what}")}">'
-        f'<rect x="{x - half}" y="{y - 14}" width="{2 * half}" height="26" rx="13"/>'
-        f"{_text(x, y + 4, name, 'middle')}</a>"
+        f'<a href="#map-{key}" aria-label="{html.escape(f"{name}: {what}")}" '
+        f'style="left: {100 * x / WIDTH:.1f}%; top: {100 * y / HEIGHT:.1f}%">{name}</a>'
     )
 
 
 _STYLE = """<style>
-.vgp-map svg { width: 100%; max-width: 46rem; height: auto; font: 14px system-ui, sans-serif }
+.vgp-map { container-type: inline-size; max-width: 46rem; font-family: system-ui, sans-serif }
+.vgp-map > div { position: relative; font-size: clamp(9px, 2.1cqw, 14px) }
+.vgp-map svg { display: block; width: 100%; height: auto; font-size: 14px }
 .vgp-map .vgp-layer { fill: var(--vgp-panel, #f5f7fb); stroke: var(--vgp-line, #c5ccd6) }
 .vgp-map .vgp-way { fill: none; stroke: var(--vgp-muted, #566072); stroke-width: 1.5 }
 .vgp-map text { fill: var(--vgp-ink, #1b2430) }
-.vgp-map a rect { fill: var(--vgp-bg, #fff); stroke: var(--vgp-accent, #0b6e99) }
-.vgp-map a text { fill: var(--vgp-accent, #0b6e99) }
-.vgp-map a:is(:hover, :focus-visible) rect { stroke-width: 3 }
-.vgp-map a:focus-visible { outline: none }
+.vgp-map a {
+  position: absolute; transform: translate(-50%, -50%); padding: .15em .6em;
+  border: 1px solid currentColor; border-radius: 1em; white-space: nowrap;
+  color: var(--vgp-accent, #0b6e99); background: var(--vgp-bg, #fff);
+}
+.vgp-map a:is(:hover, :focus-visible) { outline: 2px solid currentColor; outline-offset: 1px }
 </style>"""
