@@ -41,8 +41,8 @@ def remedy_map() -> Picture:
         _factor("number", (layers[0] + end) / 2, TOP + TALL + 42),
         _factor("slope", layers[0] + LAYER / 2, TOP + 26),
         _factor("weights", layers[0] + LAYER / 2, TOP + 60),
-        _factor("format", 66, middle - 22),
-        _factor("step", 66, middle + 24),
+        _factor("format", 74, middle - 22),
+        _factor("step", 74, middle + 24),
     ]
     label = (
         "The error signal runs from the loss at the right to layer 1 at the left. In every layer "
@@ -117,7 +117,7 @@ _STYLE = """<style>
 .vgp-map .vgp-way { fill: none; stroke: var(--vgp-muted, #566072); stroke-width: 1.5 }
 .vgp-map text { fill: var(--vgp-ink, #1b2430) }
 .vgp-map a {
-  position: absolute; transform: translate(-50%, -50%); padding: .15em .6em;
+  position: absolute; transform: translate(-50%, -50%); padding: .15em .4em;
   border: 1px solid currentColor; border-radius: 1em; white-space: nowrap;
   color: var(--vgp-accent, #0b6e99); background: var(--vgp-bg, #fff);
 }
