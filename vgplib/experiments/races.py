@@ -17,7 +17,7 @@ import numpy as np
 
 from vgplib.engine.experiment import Choice, Experiment, Settings
 from vgplib.engine.rounding import OtherRounding
-from vgplib.experiments.reading import SEEDS_OF_MANY, band, heard
+from vgplib.experiments.reading import SEEDS_OF_MANY, band, heard, relative
 from vgplib.experiments.view import Axis, Film, Readout, Series, Strip, View
 from vgplib.numbers import percent, short
 
@@ -204,8 +204,7 @@ def _counted(shown: xr.DataArray) -> np.ndarray:
 
 def _heard(field: Field, signal: np.ndarray) -> Strip:
     """The strip at one moment, of the runs that are finite; ``signal``: shape (seeds, places)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        runs = signal / signal[:, -1:]
+    runs = relative(signal)
     sound = np.isfinite(runs).all(axis=1)
     profile = np.median(runs[sound] if sound.any() else runs, axis=0)
     return heard(

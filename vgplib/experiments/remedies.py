@@ -5,6 +5,7 @@ The baseline: eight sigmoid layers with Xavier's weights, which guess after 300 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from vgplib.experiments.fitted import FITTED
 from vgplib.experiments.races import race, search
+from vgplib.experiments.reading import relative
 from vgplib.experiments.recipe import Recipe, field_of, greedy, unit_variance
 
 Changes = Literal["network", "start", "training", "machine"]
@@ -249,6 +251,6 @@ def reaching_layer_1() -> dict[str, float]:
     found = {}
     for name in REMEDIES:
         signal = at(EXPERIMENT, {"row": name, "shows": "accuracy"})["signal"].values[:, 0]
-        last = np.where(signal[:, -1] > 0, signal[:, -1], np.nan)
-        found[name] = float(np.median(signal[:, 0] / last))
+        share = float(np.median(relative(signal)[:, 0]))
+        found[name] = share if math.isfinite(share) else math.nan
     return found

@@ -28,7 +28,7 @@ def remedy_map() -> Picture:
         *(_layer(x) for x in layers),
         *(_arrow(x, x - GAP + 2, middle) for x in layers),
         _arrow(end + GAP, end + 2, middle),
-        _text(end + GAP + 4, middle + 5, "loss", "start"),
+        f'<text x="{end + GAP + 4}" y="{middle + 5}">loss</text>',
         # The way around the layer in the middle.
         f'<path class="vgp-way" d="M {layers[2] - 14} {middle - 8} C {layers[2] - 14} 26, '
         f'{layers[1] - 16} 26, {layers[1] - 16} {middle - 8}"/>',
@@ -93,10 +93,6 @@ def _layer(x: float) -> str:
 
 def _arrow(start: float, end: float, y: float) -> str:
     return f'<path class="vgp-way" d="M {start} {y} H {end} m 6 -5 l -6 5 l 6 5"/>'
-
-
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{html.escape(text)}</text>'
 
 
 def _factor(key: str, x: float, y: float) -> str:
