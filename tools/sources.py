@@ -3,7 +3,8 @@
 A source is Markdown and code cells as jupytext reads them. What stands in double braces is
 evaluated by the notebook's own kernel, after all code above it, and put in place as text. A code
 cell with the tag ``numbers`` runs for these expressions alone: it is no part of the notebook.
-``{{ claim("id") }}`` and ``{{ solution("id") }}`` stand for Markdown from the question banks.
+``{{ claim("id") }}`` and ``{{ solution("id") }}`` stand for Markdown from the question banks, and
+``{{ ledger("chapter") }}`` for a part of the ledger of all claims.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tools import ledger
 from tools.environment import Failure
 from vgplib.lesson import banks, prose
 from vgplib.lesson.downloads import META
 
 EXPRESSION = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
-FROM_A_BANK = re.compile(r"\{\{\s*(claim|solution)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}")
+FROM_A_BANK = re.compile(r"\{\{\s*(claim|solution|ledger)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}")
 CHECK = re.compile(r"""vgp\.check\(\s*["']([\w-]+)["']\s*,(.+)\)""")
 NUMBERS = "numbers"
 HIDDEN = "remove-input"
@@ -50,7 +52,7 @@ def make(path: Path, how_to_get: str) -> Any:
     """
     source = jupytext.read(path, fmt="md:myst")
     checks = dict(CHECK.findall("\n".join(c.source for c in source.cells)))
-    plan = [step for cell in _title_first(source.cells) for step in _steps(cell, checks)]
+    plan = [step for cell in _title_first(source.cells) for step in _steps(cell, checks, path.parent)]
     try:
         ran = _run([code for _, code in plan if code], path.parent)
     except (CellExecutionError, CellTimeoutError) as problem:
@@ -93,15 +95,23 @@ def _title_first(cells: list[Any]) -> list[Any]:
     ]
 
 
-def _steps(cell: Any, checks: dict[str, str]) -> list[tuple[Any, str]]:
+def _steps(cell: Any, checks: dict[str, str], folder: Path) -> list[tuple[Any, str]]:
     """What is to run for a cell of the source, each with the cell that it becomes, or None."""
     if cell.cell_type == "code":
         kept = NUMBERS not in cell.metadata.get("tags", [])
         return [(cell if kept else None, cell.source)]
     solved = [name for kind, name in FROM_A_BANK.findall(cell.source) if kind == "solution"]
-    cell.source = FROM_A_BANK.sub(lambda m: getattr(prose, m[1])(m[2]), cell.source)
+    cell.source = FROM_A_BANK.sub(lambda m: _from_a_bank(m[1], m[2], folder), cell.source)
     steps = [(None, _check(name, checks.get(name))) for name in solved]
     return [*steps, (cell, _question_kernel(EXPRESSION.findall(cell.source)))]
+
+
+def _from_a_bank(kind: str, name: str, folder: Path) -> str:
+    if kind == "ledger":
+        return ledger.table(name)
+    if kind == "solution":
+        return prose.solution(name)
+    return prose.claim(name, more=ledger.link(name, folder))
 
 
 def _question_kernel(expressions: list[str]) -> str:

@@ -18,14 +18,20 @@ def said(value: Any) -> str:
     return figures(value) if isinstance(value, float) else str(value)
 
 
-def claim(name: str) -> str:
-    """A claim as Markdown: the sentence to vote on, its verdict and measurement folded away."""
+def claim(name: str, more: str = "") -> str:
+    """A claim as Markdown: the sentence to vote on, its verdict and measurement folded away.
+
+    Args:
+        name: Its id.
+        more: Markdown for a line below the measurement.
+    """
     found = banks.find("claims", name)
+    below = f"\n\n{more}" if more else ""
     return (
         f'<details class="vgp-claim" id="claim-{name}">'
         f"<summary>“{_inline(found.said)}” "
         "<em>Holds, depends, or false? Decide, then open.</em></summary>\n\n"
-        f"**{found.verdict.capitalize()}.** {found.answer}\n\n</details>"
+        f"**{found.verdict.capitalize()}.** {found.answer}{below}\n\n</details>"
     )
 
 
