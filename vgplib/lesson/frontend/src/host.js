@@ -3,6 +3,7 @@ import { upgradeAfter } from "./after.js";
 import { upgradeClaim } from "./claim.js";
 import { h } from "./dom.js";
 import { explainTerms } from "./glossary.js";
+import { filterLedger } from "./ledger.js";
 import { boxWide, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
 import { followReading, showProgress } from "./sidebar.js";
@@ -58,6 +59,7 @@ function start() {
   markParts();
   boxWide();
   sortTables();
+  filterLedger();
   calmSearch();
   keepFocus();
   explainTerms();
