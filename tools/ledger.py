@@ -161,7 +161,9 @@ def bench(place: str) -> dict[str, str]:
         if settings[key] not in allowed:
             raise ValueError(f"{place}: the bench has no {key} {last}; it has {allowed}.")
     compared = call.get("compare")
-    settings = {k: v[-1] if k == compared and isinstance(v, list) else v for k, v in settings.items()}
+    settings = {
+        k: v[-1] if k == compared and isinstance(v, list) else v for k, v in settings.items()
+    }
     given = "".join(f", {key}={value!r}" for key, value in settings.items())
     return {"number": call["number"], "readouts": f"vgp.readouts({exp.name!r}{given})"}
 

@@ -52,7 +52,9 @@ def make(path: Path, how_to_get: str) -> Any:
     """
     source = jupytext.read(path, fmt="md:myst")
     checks = dict(CHECK.findall("\n".join(c.source for c in source.cells)))
-    plan = [step for cell in _title_first(source.cells) for step in _steps(cell, checks, path.parent)]
+    plan = [
+        step for cell in _title_first(source.cells) for step in _steps(cell, checks, path.parent)
+    ]
     try:
         ran = _run([code for _, code in plan if code], path.parent)
     except (CellExecutionError, CellTimeoutError) as problem:
