@@ -90,7 +90,7 @@ def table(chapter: str) -> str:
     """
     errors.choose("part of the ledger", chapter, list(dict.fromkeys(r.chapter for r in rows())))
     lines = [_line(row) for row in rows() if row.chapter == chapter]
-    return f'<div class="vgp-ledger">\n\n{HEAD}{"".join(lines)}\n</div>'
+    return f'<div class="vgp-cards vgp-ledger">\n\n{HEAD}{"".join(lines)}\n</div>'
 
 
 def link(claim: str, folder: Path) -> str:
