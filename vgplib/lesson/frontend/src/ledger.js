@@ -24,9 +24,9 @@ export function filterLedger() {
     h(
       "form",
       { class: "vgp vgp-filter", role: "search", "aria-label": "Claims" },
-      menus.map(({ label }) => label),
-      h("label", { for: words.id }, "Words", words),
-      h("div", {}, told, all),
+      menus.map(({ part }) => part),
+      labelled("Words", words),
+      h("div", { class: "vgp-shown" }, told, all),
     ),
   );
   const form = /** @type {HTMLFormElement} */ (place.lastElementChild);
@@ -111,5 +111,11 @@ function menu(name, label, any, claims) {
     h("option", { value: "" }, any),
     values.map((value) => h("option", { value }, value)),
   );
-  return { name, select, label: h("label", { for: select.id }, label, select) };
+  return { name, select, part: labelled(label, select) };
 }
+
+/**
+ * @param {string} label
+ * @param {HTMLElement} control
+ */
+const labelled = (label, control) => h("div", {}, h("label", { for: control.id }, label), control);
