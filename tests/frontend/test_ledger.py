@@ -34,8 +34,8 @@ def page_of(show, hash="", **options):
         )
         return (
             f'<section id="{chapter.lower()}"><h2>{chapter}<a href="#{chapter.lower()}">#</a></h2>'
-            f'<div class="vgp-cards vgp-ledger"><table class="table">{HEAD}<tbody>{lines}</tbody></table>'
-            "</div></section>"
+            f'<div class="vgp-cards vgp-ledger"><table class="table">{HEAD}<tbody>{lines}</tbody>'
+            "</table></div></section>"
         )
 
     return show(
