@@ -116,7 +116,8 @@ def _line(row: Row) -> str:
         measured = measured.replace("shown[", f"{place['readouts']}[")
         measured += f" [Experiment {place['number']}]({_to(row.bench)})"
     if row.claim:
-        measured += f" [Vote on it]({_to(f'{_asked_by(row.claim)}#claim-{row.claim}')})"
+        between = " · " if row.bench else " "
+        measured += f"{between}[Vote on it]({_to(f'{_asked_by(row.claim)}#claim-{row.claim}')})"
     return f"| {said} | {verdict} | {row.truth} | {measured} |\n"
 
 
