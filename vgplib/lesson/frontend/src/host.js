@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 import { explainTerms } from "./glossary.js";
 import { boxWide, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
+import { offerSelfTest } from "./selftest.js";
 import { followReading, showProgress } from "./sidebar.js";
 import { sortTables } from "./sort.js";
 /** @import { Model } from "./types.js" */
@@ -55,6 +56,7 @@ function start() {
     upgradeClaim(/** @type {HTMLElement} */ (fold));
   for (const fold of document.querySelectorAll("details.vgp-after"))
     upgradeAfter(/** @type {HTMLDetailsElement} */ (fold));
+    offerSelfTest();
   markParts();
   boxWide();
   sortTables();
