@@ -30,7 +30,13 @@ export function openRound(number, cards, grade, another) {
   const leave = h("button", { type: "button", class: "vgp-tool", onclick: () => dialog.close() }, "Leave");
   const dialog = h(
     "dialog",
-    { class: "vgp vgp-round", "aria-labelledby": title.id, onclose: () => dialog.remove() },
+    {
+      class: "vgp vgp-round",
+      "aria-labelledby": title.id,
+      onclose: () => dialog.remove(),
+      // Sphinx takes Escape for itself, unless a button has the focus.
+      onkeydown: (/** @type {KeyboardEvent} */ { key }) => key === "Escape" && dialog.close(),
+    },
     h("div", { class: "vgp-test" }, h("div", { class: "vgp-round-head" }, left, leave), title, body),
   );
   document.body.append(dialog);
