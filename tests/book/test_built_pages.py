@@ -47,7 +47,9 @@ def test_a_page_is_accessible(browser, site, page, theme):
     tab = context.new_page()
     tab.goto(f"{site}/{page}", wait_until="networkidle")
     assert tab.evaluate("document.documentElement.dataset.theme") == theme
-    found = AXE.run(tab).response["violations"]
+    # All that differs in the dark is the colours.
+    only = {"runOnly": ["color-contrast"]} if theme == "dark" else {}
+    found = AXE.run(tab, options={"resultTypes": ["violations"], **only}).response["violations"]
     context.close()
 
     serious = [
