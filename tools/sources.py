@@ -3,8 +3,8 @@
 A source is Markdown and code cells as jupytext reads them. What stands in double braces is
 evaluated by the notebook's own kernel, after all code above it, and put in place as text. A code
 cell with the tag ``numbers`` runs for these expressions alone: it is no part of the notebook.
-``{{ claim("id") }}`` and ``{{ solution("id") }}`` stand for Markdown from the question banks, and
-``{{ ledger("chapter") }}`` for a part of the ledger of all claims.
+``{{ claim("id") }}``, ``{{ solution("id") }}`` and ``{{ card("id") }}`` stand for Markdown from the
+question banks, and ``{{ ledger("chapter") }}`` for a part of the ledger of all claims.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from vgplib.lesson import banks, prose
 from vgplib.lesson.downloads import META
 
 EXPRESSION = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
-FROM_A_BANK = re.compile(r"\{\{\s*(claim|solution|ledger)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}")
+FROM_A_BANK = re.compile(
+    r"\{\{\s*(claim|solution|card|ledger)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}"
+)
 CHECK = re.compile(r"""vgp\.check\(\s*["']([\w-]+)["']\s*,(.+)\)""")
 NUMBERS = "numbers"
 HIDDEN = "remove-input"
@@ -111,9 +113,9 @@ def _steps(cell: Any, checks: dict[str, str], folder: Path) -> list[tuple[Any, s
 def _from_a_bank(kind: str, name: str, folder: Path) -> str:
     if kind == "ledger":
         return ledger.table(name)
-    if kind == "solution":
-        return prose.solution(name)
-    return prose.claim(name, more=ledger.link(name, folder))
+    if kind == "claim":
+        return prose.claim(name, more=ledger.link(name, folder))
+    return getattr(prose, kind)(name)
 
 
 def _question_kernel(expressions: list[str]) -> str:

@@ -12,7 +12,8 @@ from toc import LESSONS
 
 import vgplib as vgp
 
-CHAPTERS = [page for page in LESSONS if page.startswith("chapters/")]
+QUIZZES = [page for page in LESSONS if page.startswith("chapters/")]
+CHAPTERS = [page for page in QUIZZES if page != "chapters/09-questions.html"]  # it links to benches
 PAGES = ["intro.html", *CHAPTERS]
 
 
@@ -205,7 +206,7 @@ def test_print_shows_the_chart_at_the_shown_setting_and_no_controls(browser, boo
     tab.close()
 
 
-@pytest.mark.parametrize("page", CHAPTERS)
+@pytest.mark.parametrize("page", QUIZZES)
 def test_a_question_answers_and_the_answer_stays(browser, site, book, page):
     context = browser.new_context()
     tab = context.new_page()

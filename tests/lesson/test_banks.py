@@ -20,6 +20,14 @@ GUESS = {
     "because": "You multiply.",
 }
 CLAIM = {"id": "said", "said": "Water is wet.", "verdict": "holds", "answer": "It is."}
+CARD = {
+    "id": "ask",
+    "question": "Why?",
+    "short": "So.",
+    "long": "So it is.",
+    "trap": "No.",
+    "proof": "In [this](02-causes.ipynb#chain?hops=10) it's {{ 1 }}.",
+}
 TASK = {"id": "do", "answers": NUMBER["answers"], "solution": "x = 2", "why": "Two."}
 NAN, INFINITE = float("nan"), float("inf")
 
@@ -31,10 +39,11 @@ def test_a_good_bank_is_read_as_it_stands(tmp_path):
         claims=[CLAIM],
         exercises=[TASK],
         questions=[CHOICE, NUMBER],
+        cards=[CARD],
     )
     bank = banks.read(path)
     assert [p.id for kind in banks.KINDS for p in getattr(bank, kind)] == [
-        *("guess", "said", "do", "one", "two")
+        *("guess", "said", "do", "one", "two", "ask")
     ]
 
 
@@ -98,6 +107,10 @@ BROKEN = [
     ("claims", CLAIM | {"verdict": "wrong"}, "claim said: verdict: .*'holds'"),
     ("claims", CLAIM | {"said": "$x$ is wet."}, "claim said: 'said' holds a formula"),
     ("exercises", TASK | {"answers": NUMBER["answers"][:1]}, "of the type 'default'"),
+    ("cards", without(CARD, "trap"), "card ask: trap: Field required"),
+    ("cards", CARD | {"proof": "Look around."}, "card ask: proof: .*one link .* has 0"),
+    ("cards", CARD | {"proof": "[a](#chain)"}, "card ask: proof: .*at a setting.* has 0"),
+    ("cards", CARD | {"proof": "[a](b.ipynb#chain?hops=0)"}, "proof: hops must be at least 1"),
 ]
 
 
@@ -129,7 +142,7 @@ def test_an_id_stands_once_and_a_missing_bank_names_those_there_are(tmp_path):
         banks.read(tmp_path / "nowhere.json")
 
 
-@pytest.mark.parametrize("kind", ["predictions", "claims", "exercises"])
+@pytest.mark.parametrize("kind", ["predictions", "claims", "exercises", "cards"])
 def test_ids_are_found_whichever_bank_they_are_in_so_they_differ(kind):
     names = [part.id for path in BANKS for part in getattr(banks.read(path), kind)]
     assert sorted(names) == sorted(set(names))
@@ -154,6 +167,18 @@ def test_a_claim_is_three_sentences_and_two_numbers_at_most(path):
         # Of two digits or more, and no years: "layer 1" and "1997" are names.
         numbers = re.findall(r"\{\{.*?\}\}|(?<![\w.])(?!(?:19|20)\d\d\b)\d[\d.,]*\d", text)
         assert len(numbers) <= 2, claim.id
+
+
+def test_an_answer_can_be_said_in_half_a_minute_and_a_longer_one_in_two():
+    """At 150 words a minute."""
+    cards = [card for path in BANKS for card in banks.read(path).cards]
+    assert len(cards) >= 18
+    for card in cards:
+        short, long, trap = (
+            len(re.sub(r"\{\{.*?\}\}|\[|\]\([^)]*\)|\$", "", text).split())
+            for text in (card.short, card.long, card.trap)
+        )
+        assert 40 <= short <= 80 < long <= 250 and trap <= 50, card.id
 
 
 def settled():

@@ -51,12 +51,22 @@ vgp.check("do", weight)
 ```
 
 {{ solution("do") }}
+
+{{ card("ask") }}
 """
 CLAIM = {
     "id": "said",
     "said": "A third is *little*.",
     "verdict": "false",
     "answer": "It is {{ third }}.",
+}
+CARD = {
+    "id": "ask",
+    "question": "How much is a third?",
+    "short": "{{ third }}, so *little*.",
+    "long": "One of three.",
+    "trap": "It isn't 0.3.",
+    "proof": "[Here](02-causes.ipynb#chain?hops=1): {{ third }}.",
 }
 TASK = {
     "id": "do",
@@ -75,7 +85,7 @@ def lesson(tmp_path, monkeypatch):
     monkeypatch.setattr(banks, "folder", lambda: tmp_path)
 
     def lesson(text, task=TASK):
-        write(tmp_path, claims=[CLAIM], exercises=[task])
+        write(tmp_path, claims=[CLAIM], exercises=[task], cards=[CARD])
         # The kernel is another process: it finds the bank where a checkout's is.
         code = (
             "from pathlib import Path\nfrom vgplib.lesson import banks\n"
@@ -99,6 +109,11 @@ def test_a_source_becomes_a_notebook_with_its_numbers_in_place(lesson):
     assert "“A third is <em>little</em>.”" in markdown[2]
     assert "**False.** It is 0.33." in markdown[2]
     assert "```python\nweight = 4\n```\n\nFour times a quarter." in markdown[3]
+    heading, asked = markdown[3].split("### ")[1].split("\n\n", 1)
+    assert heading == "How much is a third?"
+    assert asked.startswith('<div class="vgp-folds vgp-card" id="card-ask"')
+    assert asked.index("<details>") < asked.index("0.33, so *little*.") < asked.index("0.3.")
+    assert "[Here](02-causes.ipynb#chain?hops=1): 0.33.\n\n</details>\n</div>" in asked
     assert not any("{{" in text for text in markdown)
     assert "margin" in re.search(r"<details [^>]*>", markdown[3])[0]
     assert len(code) == 2  # cells for numbers alone are no part of it

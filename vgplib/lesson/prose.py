@@ -44,6 +44,19 @@ def solution(name: str) -> str:
     )
 
 
+def card(name: str) -> str:
+    """A question as Markdown, a small heading, with its two answers folded away."""
+    found = banks.find("cards", name)
+    return (
+        f"### {found.question}\n\n"
+        f'<div class="vgp-folds vgp-card" id="card-{name}" style="margin: 1em 0">\n'
+        "<details><summary>In 30 seconds, and the trap</summary>\n\n"
+        f"{found.short}\n\n**The trap.** {found.trap}\n\n</details>\n"
+        "<details><summary>In two minutes, and the proof</summary>\n\n"
+        f"{found.long}\n\n**See it.** {found.proof}\n\n</details>\n</div>"
+    )
+
+
 def _inline(text: str) -> str:
     """Emphasis and code as HTML, since a summary is no Markdown; formulas stay."""
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)

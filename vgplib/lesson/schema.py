@@ -1,4 +1,4 @@
-"""The schema of the question banks: the keys of predictions, claims, exercises, questions."""
+"""The schema of the question banks: predictions, claims, exercises, questions, cards."""
 
 from __future__ import annotations
 
@@ -39,6 +39,17 @@ def _bench(href: str) -> str:
         for one in value.split(",") if isinstance(control, Choice) else [value]:
             control.check(_number(one))
     return href
+
+
+def _proof(text: str) -> str:
+    links = re.findall(r"\]\(([^()\s]*#[^()\s]+\?[^()\s]+)\)", text)
+    if len(links) != 1:
+        raise ValueError(
+            "a proof has one link to a bench at a setting, "
+            f"such as 02-causes.ipynb#chain?hops=10; this one has {len(links)}"
+        )
+    _bench(links[0])
+    return text
 
 
 def _number(text: str) -> float | str:
@@ -211,6 +222,21 @@ class Exercise(_Part):
         return self
 
 
+class Card(_Part):
+    """A question to answer aloud: an answer of 30 seconds, one of two minutes, the trap, the proof.
+
+    All but the question is Markdown and may hold ``{{ expressions }}``. The proof says what to see
+    where, with a link to the bench at the setting that shows it.
+    """
+
+    id: Word
+    question: Text
+    short: Word
+    long: Word
+    trap: Word
+    proof: Annotated[str, AfterValidator(_proof)]
+
+
 class Bank(_Part):
     """All that a chapter asks."""
 
@@ -218,6 +244,7 @@ class Bank(_Part):
     claims: list[Claim] = []
     exercises: list[Exercise] = []
     questions: list[Question] = []
+    cards: list[Card] = []
 
 
 def _has_right(answers: list[Typed]) -> None:

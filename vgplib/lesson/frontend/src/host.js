@@ -6,6 +6,7 @@ import { explainTerms } from "./glossary.js";
 import { filterLedger } from "./ledger.js";
 import { boxWide, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
+import { offerSelfTest } from "./selftest.js";
 import { followReading, showProgress } from "./sidebar.js";
 import { sortTables } from "./sort.js";
 /** @import { Model } from "./types.js" */
@@ -56,6 +57,7 @@ function start() {
     upgradeClaim(/** @type {HTMLElement} */ (fold));
   for (const fold of document.querySelectorAll("details.vgp-after"))
     upgradeAfter(/** @type {HTMLDetailsElement} */ (fold));
+    offerSelfTest();
   markParts();
   boxWide();
   sortTables();

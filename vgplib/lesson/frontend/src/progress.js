@@ -1,4 +1,6 @@
 // @ts-check
+import { RESTS } from "./leitner.js";
+/** @import { Grade } from "./leitner.js" */
 /** @import { Chosen, Vote } from "./types.js" */
 
 const KEY = "vgp-progress";
@@ -10,8 +12,9 @@ const DAMAGED = "vgp-progress-damaged";
  * @typedef {Record<string, Record<string, {choice: Chosen}>>} Answers  by chapter, by question
  * @typedef {{sections: number, read: string[], questions: number, right: number}} Tally
  * @typedef {{version: 1, answers: Answers, votes: Record<string, Vote>,
- *   guesses: Record<string, string>, chapters: Record<string, Tally>}} Store  guesses: by
- *   prediction; an empty text where the reader wanted to see it without a guess
+  *   guesses: Record<string, string>, chapters: Record<string, Tally>,
+ *   cards: Record<string, Grade>}} Store  guesses: by prediction; an empty text where the reader
+ *   wanted to see it without a guess; cards: by question of the self-test
  */
 
 /** @type {Store} where the browser keeps nothing for us, progress lasts as long as the page */
@@ -23,7 +26,7 @@ const ears = new Set();
 
 /** @returns {Store} */
 function empty() {
-  return { version: 1, answers: {}, votes: {}, guesses: {}, chapters: {} };
+  return { version: 1, answers: {}, votes: {}, guesses: {}, chapters: {}, cards: {} };
 }
 
 /**
@@ -55,6 +58,10 @@ const isTally = (value) =>
   Array.isArray(value.read) &&
   value.read.every(isText);
 
+/** @param {unknown} value */
+const isGrade = (value) =>
+  isRecord(value) && isCount(value.round) && isCount(value.level) && value.level < RESTS.length;
+
 const isVote = (/** @type {any} */ vote) => ["holds", "depends", "false"].includes(vote);
 
 /**
@@ -72,7 +79,8 @@ function parse(text) {
       isRecordOf(found.answers, (chapter) => isRecordOf(chapter, isAnswer)) &&
       isRecordOf(store.votes, isVote) &&
       isRecordOf(store.guesses, isText) &&
-      isRecordOf(store.chapters, isTally);
+      isRecordOf(store.chapters, isTally) &&
+      isRecordOf(store.cards, isGrade);
     return good ? store : null;
   } catch {
     return null;
@@ -181,6 +189,19 @@ export const keepGuess = (prediction, said) =>
     if (said === null) delete guesses[prediction];
     else guesses[prediction] = said;
   });
+
+/** How well the reader knew each question of the self-test. */
+export const grades = () => read().cards;
+
+/**
+ * @param {string} card
+ * @param {Grade} grade
+ */
+export const keepGrade = (card, grade) => update(({ cards }) => (cards[card] = grade));
+
+/** @param {string[]} names */
+export const forgetGrades = (names) =>
+  update(({ cards }) => names.forEach((name) => delete cards[name]));
 
 /**
  * How far the reader is in a chapter; zeros where they have not opened it.
