@@ -3,7 +3,8 @@
 A source is Markdown and code cells as jupytext reads them. What stands in double braces is
 evaluated by the notebook's own kernel, after all code above it, and put in place as text. A code
 cell with the tag ``numbers`` runs for these expressions alone: it is no part of the notebook.
-``{{ claim("id") }}`` and ``{{ solution("id") }}`` stand for Markdown from the question banks.
+``{{ claim("id") }}``, ``{{ solution("id") }}``, ``{{ vote("id") }}`` and ``{{ vote_again("id") }}``
+stand for Markdown from the question banks.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from vgplib.lesson import banks, prose
 from vgplib.lesson.downloads import META
 
 EXPRESSION = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
-FROM_A_BANK = re.compile(r"\{\{\s*(claim|solution)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}")
+FROM_A_BANK = re.compile(
+    r"\{\{\s*(claim|solution|vote|vote_again)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}"
+)
 CHECK = re.compile(r"""vgp\.check\(\s*["']([\w-]+)["']\s*,(.+)\)""")
 NUMBERS = "numbers"
 HIDDEN = "remove-input"

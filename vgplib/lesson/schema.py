@@ -211,6 +211,19 @@ class Exercise(_Part):
         return self
 
 
+class Vote(_Part):
+    """A question with no right answer, asked before the evidence and after it."""
+
+    id: Word
+    question: Text
+    options: Annotated[list[Text], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _apart(self) -> Vote:
+        _distinct("option", self.options)
+        return self
+
+
 class Bank(_Part):
     """All that a chapter asks."""
 
@@ -218,6 +231,7 @@ class Bank(_Part):
     claims: list[Claim] = []
     exercises: list[Exercise] = []
     questions: list[Question] = []
+    votes: list[Vote] = []
 
 
 def _has_right(answers: list[Typed]) -> None:
