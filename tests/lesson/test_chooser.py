@@ -2,6 +2,7 @@
 
 import collections
 import gzip
+import html
 import json
 import re
 
@@ -198,13 +199,43 @@ def explodes(change, seed):
 
 def test_what_it_says_to_a_network_that_blows_up_is_what_happens():
     found = {
-        change: sum(explodes(change, seed) for seed in range(3)) / 3
+        change: sum(explodes(change, seed) for seed in range(2)) / 2
         for change in ("nothing", "he", "norm", "clip", "adam")
     }
     assert found["nothing"] < 0.2  # NaN, or nothing left to turn on
     assert min(found["he"], found["norm"]) > 0.9
     assert min(found["clip"], found["adam"]) > 0.4
     assert max(found["clip"], found["adam"]) < min(found["he"], found["norm"])
+
+
+def test_what_the_reasons_say_of_numbers():
+    elu, relu = (vgp.readouts("activation-race", row=row)[0].value for row in ("elu", "relu"))
+    assert elu > relu + 0.05
+    rates = [
+        vgp.readouts("remedy-rates", row=row)[0].value for row in REMEDIES if right(row) >= 0.9
+    ]
+    assert max(rates) / min(rates) == pytest.approx(30)
+    assert vgp.readouts("gates", memory="gru", bias=4, length=50)[1].value > 0.25
+
+
+def test_orthogonal_recurrent_weights_never_enlarge_and_large_ones_do():
+    longest = {}
+    for start in ("orthogonal", "large"):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            net = nn.RNN(8, 32, dtype=torch.float64)
+            nn.init.orthogonal_(net.weight_hh_l0)
+            if start == "large":
+                nn.init.normal_(net.weight_hh_l0, std=1.6 / 32**0.5)
+            x = 0.1 * torch.randn(40, 4, 8, dtype=torch.float64)
+        h, kept = torch.zeros(1, 4, 32, dtype=torch.float64).requires_grad_(), []
+        for step in x:
+            _, h = net(step[None], h)
+            kept.append(h)
+        grads = torch.autograd.grad(h.sum(), kept)
+        longest[start] = max(g.norm().item() for g in grads) / grads[-1].norm().item()
+    assert longest["orthogonal"] <= 1 + 1e-9
+    assert longest["large"] > 2
 
 
 def test_as_text_it_asks_or_answers():
@@ -226,7 +257,7 @@ def test_on_a_page_it_is_small_and_says_all_without_a_script():
     assert json.loads(json.dumps(made.spec)) == made.spec
     still = page.split("</script>")[1]
     for advice in ADVICE.values():
-        assert advice.label in still
+        assert html.escape(advice.label) in still
     assert still.count("<table>") == sum(
         len(questions(network)["wrong"].options) for network in made.spec["questions"]
     )

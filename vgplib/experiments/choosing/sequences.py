@@ -97,7 +97,7 @@ SEQUENCES: dict[str, Advice] = {
         "Start the update gates open: a bias of 4",
         "start",
         "In PyTorch's GRU a large update gate keeps. With a bias of 4 it keeps 98 % a step, so "
-        "most of the signal crosses fifty steps.",
+        "more than a quarter of the signal crosses fifty steps.",
         "Adam, the gradient clipped at norm 1; a bias of 2 for sequences of about ten steps.",
         f"{IMPORTS}model = nn.GRU(8, 32)\nwith torch.no_grad():\n"
         "    model.bias_ih_l0[32:64] = 4.0  # the update gates\n    model.bias_hh_l0[32:64] = 0.0",
