@@ -199,8 +199,9 @@ def _tables(spec: dict[str, Any], network: str) -> str:
                     f'<tr><th scope="row">{html.escape(label)}</th>'
                     f"{''.join(_cell(spec, names) for names in cells)}</tr>"
                 )
+        said = trouble["label"]
         out.append(
-            f"<table><caption>{html.escape(trouble['label'].capitalize())}. "
+            f"<table><caption>{html.escape(trouble['label'][:1].upper() + trouble['label'][1:])}. "
             f"{change['ask']}</caption><thead><tr><td></td>{heads}</tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table>"
         )

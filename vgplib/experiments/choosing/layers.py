@@ -197,7 +197,7 @@ LAYERS: dict[str, Advice] = {
     ),
     # the same with convolutions
     "conv_he": Advice(
-        "Draw the weights anew, by He",
+        "Draw the convolutions' weights anew, by He",
         "start",
         "PyTorch's own weights are too small for ReLU; He's keep the signal level. Measured on "
         "fully connected layers, where the rule is the same.",
@@ -212,7 +212,7 @@ LAYERS: dict[str, Advice] = {
         **race("relu_he"),
     ),
     "conv_resnet": Advice(
-        "Skip connections, and batch norm in each branch",
+        "Skips around the convolutions, and batch norm in each branch",
         "network",
         "The skip carries the signal, the norm keeps the sum from growing. It learned with 56 "
         "layers too, fully connected ones. It needs batches of sixteen or more.",
@@ -227,7 +227,7 @@ LAYERS: dict[str, Advice] = {
         shown=("degradation", {"row": "resnet", **DEEP}),
     ),
     "conv_rezero": Advice(
-        "Skip connections, each branch times a learned 0 (ReZero)",
+        "Skips around the convolutions, each branch times a learned 0 (ReZero)",
         "network",
         "Every block begins as a bare wire, so depth costs nothing at the start. No norm, so any "
         "batch will do. At large rates it blows up.",
