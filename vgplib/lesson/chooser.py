@@ -201,7 +201,7 @@ def _tables(spec: dict[str, Any], network: str) -> str:
                 )
         said = trouble["label"]
         out.append(
-            f"<table><caption>{html.escape(trouble['label'][:1].upper() + trouble['label'][1:])}. "
+            f"<table><caption>{html.escape(said[:1].upper() + said[1:])}. "
             f"{change['ask']}</caption><thead><tr><td></td>{heads}</tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table>"
         )
