@@ -3,7 +3,7 @@
 A source is Markdown and code cells as jupytext reads them. What stands in double braces is
 evaluated by the notebook's own kernel, after all code above it, and put in place as text. A code
 cell with the tag ``numbers`` runs for these expressions alone: it is no part of the notebook.
-``{{ claim("id") }}``, ``{{ solution("id") }}`` and ``{{ card("id") }}`` stand for Markdown from the
+``{{ claim("id") }}``, ``solution``, ``card``, ``vote`` and ``vote_again`` stand for Markdown from the
 question banks, and ``{{ ledger("chapter") }}`` for a part of the ledger of all claims.
 """
 
@@ -27,7 +27,7 @@ from vgplib.lesson.downloads import META
 
 EXPRESSION = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 FROM_A_BANK = re.compile(
-    r"\{\{\s*(claim|solution|card|ledger)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}"
+    r"\{\{\s*(claim|solution|card|vote|vote_again|ledger)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}"
 )
 CHECK = re.compile(r"""vgp\.check\(\s*["']([\w-]+)["']\s*,(.+)\)""")
 NUMBERS = "numbers"

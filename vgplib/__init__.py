@@ -10,6 +10,7 @@ A lesson needs one import, ``import vgplib as vgp``, and these names:
 ``vgp.beside``        a bench, and below it a drawing of one's own that follows it
 ``vgp.remedy_map``    where on the signal's way each remedy acts, as a picture
 ``vgp.remedy_table``  what each remedy brings and costs, as a table
+``vgp.chooser``       five questions about a model of one's own, and what to try
 ``vgp.run``           an experiment, measured now by PyTorch, as ``xarray.Dataset``
 ``vgp.sweep``         an experiment over a grid of settings and seeds, in chunks
 ``vgp.readouts``      the three figures that a bench shows for a setting
@@ -42,6 +43,7 @@ _HOMES = {
     "beside": "vgplib.lesson.figure",
     "remedy_map": "vgplib.lesson.remedies",
     "remedy_table": "vgplib.lesson.remedies",
+    "chooser": "vgplib.lesson.chooser",
     "run": "vgplib.experiments",
     "sweep": "vgplib.experiments",
     "readouts": "vgplib.experiments",

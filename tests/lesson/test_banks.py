@@ -222,3 +222,13 @@ def test_a_right_number_is_not_also_a_wrong_one(part):
     spans.sort()
     for (_, end), (start, _) in zip(spans, spans[1:], strict=False):
         assert end <= start, "answers overlap"
+
+
+@pytest.mark.parametrize("path", [p for p in BANKS if banks.read(p).votes], ids=lambda p: p.stem)
+def test_each_vote_is_asked_before_the_evidence_and_after_it_and_one_may_say_it_depends(path):
+    text = next(path.parent.parent.glob(f"chapters/**/{path.stem}.md")).read_text("utf-8")
+    for vote in banks.read(path).votes:
+        assert vote.options[-1].startswith("it depends")
+        before = text.index(f'{{{{ vote("{vote.id}") }}}}')
+        after = text.index(f'{{{{ vote_again("{vote.id}") }}}}')
+        assert text[before:after].count("vgp.bench(") == 1

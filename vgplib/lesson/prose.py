@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from vgplib.lesson import banks
+from vgplib.lesson import banks, schema
 from vgplib.numbers import figures
 
 
@@ -54,6 +54,24 @@ def card(name: str) -> str:
         f"{found.short}\n\n**The trap.** {found.trap}\n\n</details>\n"
         "<details><summary>In two minutes, and the proof</summary>\n\n"
         f"{found.long}\n\n**See it.** {found.proof}\n\n</details>\n</div>"
+    )
+
+
+def vote(name: str) -> str:
+    """A question to vote on, before the evidence, as Markdown: the page keeps the vote."""
+    return _ballot(f"vote-{name}", banks.find("votes", name), "Vote first.")
+
+
+def vote_again(name: str) -> str:
+    """The same question after the evidence: the page says whether the reader moved."""
+    return _ballot(f"vote-{name}-again", banks.find("votes", name), "And now?")
+
+
+def _ballot(place: str, given: schema.Vote, before: str) -> str:
+    options = "\n".join(f"- {option}" for option in given.options)
+    return (
+        f'<div class="vgp-ballot" id="{place}">\n\n**{before}** {given.question}\n\n'
+        f"{options}\n\n</div>"
     )
 
 

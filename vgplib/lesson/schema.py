@@ -237,6 +237,19 @@ class Card(_Part):
     proof: Annotated[str, AfterValidator(_proof)]
 
 
+class Vote(_Part):
+    """A question with no right answer, asked before the evidence and after it."""
+
+    id: Word
+    question: Text
+    options: Annotated[list[Text], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _apart(self) -> Vote:
+        _distinct("option", self.options)
+        return self
+
+
 class Bank(_Part):
     """All that a chapter asks."""
 
@@ -245,6 +258,7 @@ class Bank(_Part):
     exercises: list[Exercise] = []
     questions: list[Question] = []
     cards: list[Card] = []
+    votes: list[Vote] = []
 
 
 def _has_right(answers: list[Typed]) -> None:

@@ -1,5 +1,6 @@
 // @ts-check
 import { upgradeAfter } from "./after.js";
+import { upgradeBallot } from "./ballot.js";
 import { upgradeClaim } from "./claim.js";
 import { h } from "./dom.js";
 import { explainTerms } from "./glossary.js";
@@ -55,6 +56,8 @@ function start() {
   mount();
   for (const fold of document.querySelectorAll("details.vgp-claim"))
     upgradeClaim(/** @type {HTMLElement} */ (fold));
+  for (const place of document.querySelectorAll("div.vgp-ballot"))
+    upgradeBallot(/** @type {HTMLElement} */ (place));
   for (const fold of document.querySelectorAll("details.vgp-after"))
     upgradeAfter(/** @type {HTMLDetailsElement} */ (fold));
     offerSelfTest();

@@ -1,10 +1,11 @@
 // @ts-check
 import { bench } from "./bench.js";
+import { chooser } from "./chooser.js";
 import { quiz } from "./quiz.js";
 /** @import { Model } from "./types.js" */
 
 /**
- * Show a bench or a quiz.
+ * Show a bench, a quiz or the chooser.
  *
  * @param {{model: Model, el: HTMLElement}} place
  * @returns {() => void} takes it down again
@@ -17,7 +18,8 @@ export function render({ model, el }) {
   });
   const still = model.get("live") ? document.getElementById(model.get("spec").id) : null;
   if (still) still.hidden = true; // it stands for the widget where there is no kernel
-  const remove = model.get("kind") === "quiz" ? quiz(model, el) : bench(model, el);
+  const part = { bench, chooser, quiz }[/** @type {"bench"} */ (model.get("kind"))];
+  const remove = part(model, el);
   return () => {
     remove();
     if (still) still.hidden = false;

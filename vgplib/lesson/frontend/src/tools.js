@@ -136,7 +136,7 @@ function opener(name, panel, toggled) {
  * @param {string} text
  * @returns {Promise<boolean>} false where the browser does not allow it
  */
-async function write(text) {
+export async function write(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
