@@ -3,8 +3,8 @@
 A source is Markdown and code cells as jupytext reads them. What stands in double braces is
 evaluated by the notebook's own kernel, after all code above it, and put in place as text. A code
 cell with the tag ``numbers`` runs for these expressions alone: it is no part of the notebook.
-``{{ claim("id") }}``, ``solution``, ``card``, ``vote`` and ``vote_again`` stand for Markdown from the
-question banks, and ``{{ ledger("chapter") }}`` for a part of the ledger of all claims.
+``{{ claim("id") }}`` (or ``solution``, ``card``, ``vote``, ``vote_again``) stands for Markdown from
+the question banks, and ``{{ ledger("chapter") }}`` for a part of the ledger of all claims.
 """
 
 from __future__ import annotations

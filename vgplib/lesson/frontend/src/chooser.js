@@ -30,12 +30,13 @@ export function chooser(model, el) {
   const status = h("p", { class: "vgp-voted", role: "status" });
   const found = h("ol", { class: "vgp-advice" });
   const again = h("button", { type: "button", class: "vgp-tool", onclick: reset }, "Start again");
+  const tools = h("div", { class: "vgp-tools" }, again);
   const root = h(
     "section",
     { class: "vgp-chooser", "aria-label": "The chooser" },
     asked,
     h("div", { class: "vgp-found" }, status, found),
-    h("div", { class: "vgp-tools" }, again),
+    tools,
   );
   el.append(root);
 
@@ -100,7 +101,7 @@ export function chooser(model, el) {
     const names = spec.answers[all.join("|")] ?? [];
     const advice = names.map((name) => spec.advice[name]);
     found.replaceChildren(...advice.map(card));
-    again.hidden = !answers.network;
+    tools.hidden = !answers.network;
     if (advice.length) say(status, `${count(advice.length)}: ${advice.map((a) => a.label).join("; ")}.`);
     else say(status, answers.network ? `${open} more to answer.` : "");
   }
