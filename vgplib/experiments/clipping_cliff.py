@@ -144,7 +144,9 @@ def thrown(clip: str, limit: float, rate: float, walks: int = 300, seed: int = 0
     """The share of walks that are thrown away, of many from random starts around the wall.
 
     Args:
-        clip, limit, rate: As in the experiment.
+        clip: How the gradient is clipped.
+        limit: At what.
+        rate: The learning rate.
         walks: How many.
         seed: Of the starts.
     """

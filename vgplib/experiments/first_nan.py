@@ -20,7 +20,6 @@ from torch import Tensor
 from vgplib.engine.experiment import Choice, Experiment, Slider
 from vgplib.engine.rounding import OtherRounding
 from vgplib.experiments.view import Axis, Readout, Series, Strip, View
-from vgplib.numbers import figures
 
 if TYPE_CHECKING:
     import xarray as xr
