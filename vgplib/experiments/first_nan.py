@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BATCH, WIDTH, BAD, MOST = 32, 64, 3, 60  # BAD: the batch in which the data is to blame
 HAVE_WEIGHTS = ("layer", "read-out", "guess")
-SHOWN = (-2, -1, 0, 1)  # the steps before and after the one in which it breaks
+SHOWN = (-3, -2, -1, 0, 1)  # the steps before and after the one in which it breaks
 
 Forward = Callable[[list[Tensor], Tensor, Tensor], list[Tensor]]
 
@@ -246,7 +246,7 @@ def view(data: xr.Dataset, *, task: str, step: int, evidence: str) -> View:
     where = f"{names[found[1]]}, {list(ways)[found[0]]}" if found else "none"
     return View(
         x=Axis("operation, from the images to the loss", (-0.5, len(names) - 0.5), names=names),
-        y=Axis(f"largest number that it {ways[evidence]}", (1e-9, 1e9), log=True, floor="0"),
+        y=Axis(f"largest number that it {ways[evidence]}", (1e-3, 1e39), log=True, floor="0"),
         series=(Series(ways[evidence], list(range(len(names))), middle.tolist(), kind="bar"),),
         readouts=(
             Readout("Breaks in step", str(int(np.median(data["broken"])))),
