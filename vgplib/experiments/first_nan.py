@@ -28,6 +28,12 @@ BATCH, WIDTH, BAD, MOST = 32, 64, 3, 60  # BAD: the batch in which the data is t
 HAVE_WEIGHTS = ("layer", "read-out", "guess")
 SHOWN = (-3, -2, -1, 0, 1)  # the steps before and after the one in which it breaks
 
+EVIDENCE = {
+    "forward": "largest number passed on",
+    "backward": "largest number passed back",
+    "smallest": "smallest number passed on",
+}
+
 Forward = Callable[[list[Tensor], Tensor, Tensor], list[Tensor]]
 
 
@@ -152,11 +158,12 @@ RUNS = {
 
 
 def passes(run: Run, parameters: list[Tensor], x: Tensor, y: Tensor) -> np.ndarray:
-    """One step forward and back: the largest entry of what each operation returns.
+    """One step forward and back: how large the numbers are that each operation returns.
 
     Returns:
-        Shape (2, operations): what it passes on, and what it passes back, which is the gradient of
-        its input (for the first one, of its weights). Inf and NaN stay what they are.
+        Shape (3, operations): the largest that it passes on; the largest that it passes back, in
+        the gradient of its input (for the first one, of its weights); the smallest that it passes
+        on. Inf and NaN stay what they are.
     """
     for parameter in parameters:
         parameter.grad = None
@@ -165,8 +172,13 @@ def passes(run: Run, parameters: list[Tensor], x: Tensor, y: Tensor) -> np.ndarr
         result.retain_grad()
     results[-1].backward()
     back = [parameters[0].grad, *(result.grad for result in results[:-1])]
+    on = [result.detach().abs() for result in results]
     return np.array(
-        [[t.detach().abs().max().item() for t in tensors] for tensors in (results, back)]
+        [
+            [t.max().item() for t in on],
+            [t.abs().max().item() for t in back],
+            [t.min().item() for t in on],
+        ]
     )
 
 
@@ -213,11 +225,11 @@ def run(*, task: str, step: int, evidence: str, seed: int) -> xr.Dataset:
     import xarray as xr
 
     broken, seen = history(task, seed, OtherRounding.inside)
-    way = ("forward", "backward").index(evidence)
+    way = list(EVIDENCE).index(evidence)
     return xr.Dataset(
         {
-            "largest": ("operation", seen[SHOWN.index(step), way]),
-            "both": (("way", "operation"), seen[SHOWN.index(step)]),
+            "size": ("operation", seen[SHOWN.index(step), way]),
+            "both": (("way", "operation"), seen[SHOWN.index(step), :2]),
             "broken": broken,
         },
         coords={"operation": range(seen.shape[2])},
@@ -228,7 +240,7 @@ def first(both: np.ndarray) -> tuple[int, int] | None:
     """The way (0 forward, 1 backward) and the place of what is first not finite, or None.
 
     Args:
-        both: What :func:`passes` returns.
+        both: The first two rows of what :func:`passes` returns.
     """
     wrong = ~np.isfinite(both)
     if wrong[0].any():
@@ -238,16 +250,15 @@ def first(both: np.ndarray) -> tuple[int, int] | None:
 
 def view(data: xr.Dataset, *, task: str, step: int, evidence: str) -> View:
     """The largest number of each operation, as bars; the strip has those that are finite."""
-    names, runs = RUNS[task].names, data["largest"].values
+    names, runs = RUNS[task].names, data["size"].values
     sound = np.isfinite(runs).mean(axis=0) > 0.5
     middle = np.median(runs, axis=0)  # not finite where most aren't, as NaN and Inf come last
-    ways = {"forward": "passes on", "backward": "passes back"}
     found = first(np.median(data["both"].values, axis=0))
-    where = f"{names[found[1]]}, {list(ways)[found[0]]}" if found else "none"
+    where = f"{names[found[1]]}, {list(EVIDENCE)[found[0]]}" if found else "none"
     return View(
         x=Axis("operation, from the images to the loss", (-0.5, len(names) - 0.5), names=names),
-        y=Axis(f"largest number that it {ways[evidence]}", (1e-3, 1e39), log=True, floor="0"),
-        series=(Series(ways[evidence], list(range(len(names))), middle.tolist(), kind="bar"),),
+        y=Axis(EVIDENCE[evidence], (1e-12, 1e39), log=True, floor="0"),
+        series=(Series("size", list(range(len(names))), middle.tolist(), kind="bar"),),
         readouts=(
             Readout("Breaks in step", str(int(np.median(data["broken"])))),
             Readout("First that isn't finite", where, tone="bad" if found else "good"),
@@ -279,7 +290,7 @@ EXPERIMENT = Experiment(
     title="Where does the NaN come from?",
     controls=(
         Choice("task", "Run", {name: run.label for name, run in RUNS.items()}),
-        Choice("evidence", "Show", {"forward": "the way forward", "backward": "the way back"}),
+        Choice("evidence", "Show", EVIDENCE),
         Slider("step", "Steps after it broke", tuple(map(float, SHOWN)), 1, whole=True),
     ),
     start={"task": "log", "evidence": "forward", "step": -1},
