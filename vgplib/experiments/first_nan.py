@@ -267,7 +267,7 @@ def view(data: xr.Dataset, *, task: str, step: int, evidence: str) -> View:
         strip=Strip(
             "Finite",
             sound.astype(float).tolist(),
-            f"{int(sound.sum())} of {len(names)} operations return finite numbers",
+            f"finite numbers from {int(sound.sum())} of {len(names)} operations",
             len(names),
             ("images", "loss"),
         ),
