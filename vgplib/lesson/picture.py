@@ -97,7 +97,13 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
             for spot, height, value in zip(places, values, map(float, series["y"]), strict=True):
                 if not math.isfinite(value):  # the bar ends where the axis does
                     words = {"ha": "center", "va": "top", "fontsize": 8, "weight": "bold"}
-                    axes.text(spot, height, "not\nfinite", color=LIGHT["bg"], **words)
+                    axes.text(
+                        spot,
+                        height,
+                        "NaN" if math.isnan(value) else "Inf",
+                        color=LIGHT["bg"],
+                        **words,
+                    )
             continue
         if "low" in series:
             ends = ([_place(v, y) for v in series[end]] for end in ("low", "high"))
