@@ -93,7 +93,7 @@ def view(data: xr.Dataset, *, network: str, by: str, limit: float) -> View:
             band("before", back(before.shape[1]), before, role="second"),
         ),
         readouts=(
-            Readout("Direction: cosine with the old one", figures(cosine), cosine),
+            Readout("Cosine with the old one", figures(cosine), cosine),
             Readout("First layer over last", figures(shares[0]), shares[0]),
             _verdict(data, cosine),
         ),
