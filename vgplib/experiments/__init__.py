@@ -16,11 +16,13 @@ from vgplib.experiments import (
     activation_race,
     backprop_by_hand,
     chain,
+    clipping_cliff,
     dead_units,
     degradation,
     depth_and_width,
     descent,
     error_signal,
+    first_nan,
     folds,
     freeze_test,
     gates,
@@ -42,6 +44,7 @@ from vgplib.experiments import (
     two_inputs,
     update_ratio,
     what_ails_it,
+    what_clipping_does,
 )
 from vgplib.experiments.view import Readout, View
 
@@ -84,6 +87,9 @@ for _module in (
     residual,
     degradation,
     pre_and_post_norm,
+    clipping_cliff,
+    what_clipping_does,
+    first_nan,
 ):
     _engine.register(_module.EXPERIMENT)
 

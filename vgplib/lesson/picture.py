@@ -94,6 +94,16 @@ def _draw(axes: Any, frame: dict[str, Any]) -> None:
             places = [v + shift for v in series["x"]]
             values = [_place(v, y) for v in series["y"]]
             axes.bar(places, values, width, color=colour, label=series["name"])
+            for spot, height, value in zip(places, values, map(float, series["y"]), strict=True):
+                if not math.isfinite(value):  # the bar ends where the axis does
+                    words = {"ha": "center", "va": "top", "fontsize": 8, "weight": "bold"}
+                    axes.text(
+                        spot,
+                        height,
+                        "NaN" if math.isnan(value) else "Inf",
+                        color=LIGHT["bg"],
+                        **words,
+                    )
             continue
         if "low" in series:
             ends = ([_place(v, y) for v in series[end]] for end in ("low", "high"))

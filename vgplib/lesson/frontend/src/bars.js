@@ -29,7 +29,8 @@ export function bars({ x, y }, series) {
   const longest = (/** @type {(v: number) => string} */ text) =>
     Math.max(...values.map((v) => text(v).length));
   const apart = 9 * longest((v) => arrow(v) + fine(v)) < (solid.length > 1 ? slot : unit);
-  const label = apart ? fine : figures;
+  const finite = apart ? fine : figures;
+  const label = (/** @type {number} */ v) => (Number.isFinite(v) ? finite(v) : name(v));
   const fits = 6.4 * longest(label) < slot / SHARE;
   const left = (/** @type {Styled} */ one, /** @type {number} */ k) =>
     x.place(one.x[k]) - (SHARE * unit) / 2 + solid.indexOf(one) * slot;
@@ -51,12 +52,12 @@ export function bars({ x, y }, series) {
     ),
   );
   const over = (/** @type {Styled} */ one, /** @type {number} */ k) =>
-    within(one.y[k]) + (one.y[k] >= 0 ? -6 : 15);
+    within(one.y[k]) + (one.y[k] < 0 ? 15 : -6);
   const labels = solid.flatMap((one, n) =>
     one.y.flatMap((v, k) => {
       const out = y.side(v);
       if (!fits && !out) return [];
-      const up = v >= 0;
+      const up = !(v < 0); // NaN stands where Inf does
       // Beyond the edge there is no room: there the number stands inside, after an arrow; and
       // where numbers are wider than bars, each series has a row of its own.
       const row = apart ? 0 : 17 * n;
@@ -103,6 +104,9 @@ export function bars({ x, y }, series) {
 
 /** Two decimals, or two digits. @param {number} value */
 const fine = (value) => figures(value, Math.abs(value) >= 1 ? 3 : 2);
+
+/** What isn't finite, as short as a bar is wide. @param {number} value */
+const name = (value) => (Number.isNaN(value) ? "NaN" : value > 0 ? "Inf" : "−Inf");
 
 /**
  * A mark at each position, or at as many as have room.
