@@ -5,12 +5,15 @@ A diagnosis is judged by medians over the seeds, and by numbers that the reader 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vgplib.experiments.patients import PATIENTS
+from vgplib.engine.atlas import at
+from vgplib.experiments import experiment, readouts
+from vgplib.experiments.patients import PATIENTS, TREATMENTS
 from vgplib.experiments.reading import EXPLODED, VANISHED
 from vgplib.numbers import apart, figures, percent
 
@@ -174,3 +177,45 @@ DIAGNOSES: dict[str, tuple[str, Callable[[Evidence], Judged]]] = {
     "converged": ("converged", _converged),
     "healthy": ("healthy", _healthy),
 }
+
+
+def judged(case: str) -> dict[str, Judged]:
+    """For each diagnosis, whether a patient's evidence speaks for it, and what it says."""
+    seen = _evidence(case)
+    return {name: judge(seen) for name, (_, judge) in DIAGNOSES.items()}
+
+
+def _evidence(case: str) -> Evidence:
+    return Evidence(at(experiment("what-ails-it"), {"case": case, "evidence": "loss"}), case)
+
+
+@functools.cache
+def facts(case: str) -> dict[str, str]:
+    """What was measured of a patient, as a story about it names it.
+
+    Args:
+        case: A name in ``PATIENTS``.
+
+    Returns:
+        ``start`` and ``end`` (of the loss), ``train`` and ``test`` (right at the end), ``ratio`` (of
+        the error signal, first over last, at the start), ``flat`` (of the worst layer's units, at
+        the start), ``slowest`` and ``fastest`` (relative update in the first step), ``peak`` (of
+        the loss), and for each remedy ``right_`` with its name (test digits right with it).
+    """
+    e = _evidence(case)
+    start, end = apart(float(e.loss[0]), float(e.loss[-1]))
+    found = {
+        "start": start,
+        "end": end,
+        "peak": figures(float(e.loss.max())),
+        "train": percent(e.train),
+        "test": percent(e.test),
+        "ratio": figures(e.ratio) if not e.cut else "none: it is cut",
+        "flat": percent(e.flat),
+        "slowest": figures(float(e.update.min()), 1),
+        "fastest": figures(float(e.update.max()), 1),
+    }
+    for remedy in TREATMENTS:
+        right = readouts("try-a-remedy", case=case, remedy=remedy)[1]
+        found[f"right_{remedy}"] = percent(float(right.value or 0))
+    return found

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 GUESSING = float(np.log(10))
 DEEPEST = max(patient.depth for patient in PATIENTS.values())
-LOSSES = (1e-3, 1e4)  # a loss that begins in the thousands is evidence: it must not leave the chart
+LOSSES = (1e-4, 1e5)  # a loss that starts in the thousands is evidence: it must not leave the chart
 
 NAMES = {
     "loss": "loss",

@@ -1,10 +1,14 @@
 // @ts-check
 import { bench } from "./bench.js";
+import { clinic } from "./clinic.js";
 import { quiz } from "./quiz.js";
 /** @import { Model } from "./types.js" */
 
+/** @type {Record<string, (model: Model, el: HTMLElement) => () => void>} */
+const KINDS = { bench, clinic, quiz };
+
 /**
- * Show a bench or a quiz.
+ * Show a bench, a quiz or a clinic.
  *
  * @param {{model: Model, el: HTMLElement}} place
  * @returns {() => void} takes it down again
@@ -17,7 +21,7 @@ export function render({ model, el }) {
   });
   const still = model.get("live") ? document.getElementById(model.get("spec").id) : null;
   if (still) still.hidden = true; // it stands for the widget where there is no kernel
-  const remove = model.get("kind") === "quiz" ? quiz(model, el) : bench(model, el);
+  const remove = KINDS[model.get("kind")](model, el);
   return () => {
     remove();
     if (still) still.hidden = false;

@@ -54,6 +54,16 @@
  * @typedef {number | number[] | string} Chosen  what a reader answered
  * @typedef {"holds" | "depends" | "false"} Vote  what a reader says to a claim
  *
+ * @typedef {"guess" | "fairly" | "certain"} Sure  how sure a reader is of a diagnosis
+ * @typedef {{tries: {said: string, sure: Sure}[], up: boolean}} Diagnosed  what a reader said of a
+ *   patient, first things first; up: they gave it up
+ * @typedef {{id: string, truth: string, said: Record<string, string>, story: Segment[]}} Patient
+ *   said: what its evidence says to each diagnosis
+ * @typedef {{id: string, number: string | null, title: string, seed: string | null,
+ *   rooms: [BenchSpec, BenchSpec], diagnoses: {value: string, label: string}[],
+ *   patients: Patient[]}} ClinicSpec  rooms: where a patient is examined, and where it is treated;
+ *   the first control of both is the patient
+ *
  * @typedef {{get(name: string): any, set(name: string, value: any): void, save_changes(): void,
  *   send(content: any): void,
  *   on(event: string, callback: () => void): void,
