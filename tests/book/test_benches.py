@@ -127,19 +127,28 @@ def test_a_linked_setting_is_restored_and_disturbs_no_other_bench(browser, book,
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_copied_python_gives_the_same_picture(browser, book, page):
+    """And measures: all of it is run for the first bench, and the first that overlays several."""
     tab = opened(browser, book.as_uri(), page)
+    measured = set()
     for state in states(book, page):
         shown = bench(tab, state["spec"]["id"])
         shown.get_by_role("button", name="Copy as Python").press("Enter")
         code = shown.locator("pre").inner_text()
+        setting, run, look = re.fullmatch(
+            r"(.*)(data = .*)(vgp\.bench.*)", code, re.DOTALL
+        ).groups()
         scope: dict = {}
-        exec(code.replace("vgp.bench(", "again = vgp.bench("), scope)
-        runs = scope["data"].values() if isinstance(scope["data"], dict) else [scope["data"]]
-        seeds = vgp.experiments.experiment(state["spec"]["experiment"]).seeds
-        assert {run.sizes["seed"] for run in runs} == {seeds}
+        exec(f"{setting}again = {look}", scope)
         figures = shown.locator(":is(.vgp-figures dd, .vgp-rows td span)").all_inner_texts()
         rows = scope["again"].frame.get("rows", [scope["again"].frame])
         assert figures == [readout["text"] for row in rows for readout in row["readouts"]]
+        several = " for one in " in run
+        if several not in measured:
+            exec(run, scope)
+            runs = scope["data"].values() if several else [scope["data"]]
+            seeds = vgp.experiments.experiment(state["spec"]["experiment"]).seeds
+            assert {run.sizes["seed"] for run in runs} == {seeds}
+        measured.add(several)
     tab.close()
 
 

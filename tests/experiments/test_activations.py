@@ -146,7 +146,7 @@ def test_steps_that_kill_relus_units_blow_a_leaky_network_up():
     assert end("relu", learning_rate=0.2, bias=0)[0] > 0.9
     for name in ("leaky_relu", "prelu"):
         data = vgp.atlas("dead-units").dead.sel(
-            activation=name, learning_rate=0.2, bias=0, step=100
+            activation=name, learning_rate=0.2, bias=0, shows="dead", step=100
         )
         lost = int(np.isnan(data).any("layer").sum())
         assert lost >= 3
@@ -157,7 +157,7 @@ def test_steps_that_kill_relus_units_blow_a_leaky_network_up():
 def test_a_run_that_diverges_is_counted_and_the_others_are_shown():
     data = vgp.run("dead-units", learning_rate=0.1)
     data["dead"][1, 4:] = np.nan
-    settings = {"activation": "relu", "learning_rate": 0.1, "bias": 0.0}
+    settings = {"activation": "relu", "learning_rate": 0.1, "bias": 0.0, "shows": "dead"}
     shown = dead_units.view(data, **settings)
     others = dead_units.view(data.isel(seed=[0, 2, 3, 4]), **settings)
     assert shown.series == others.series and shown.readouts[:2] == others.readouts[:2]

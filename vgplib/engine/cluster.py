@@ -13,6 +13,13 @@ from vgplib.errors import GridError
 
 TIMEOUT = 30  # seconds in which a scheduler must answer; a busy machine takes its time
 
+# Dask has workers give memory back to the system after each small tensor, and ask for it again: of
+# many small training steps that takes up to half of the time.
+KEEP_MEMORY = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**28,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,
+}
+
 
 @contextmanager
 def local() -> Iterator[str | None]:
@@ -23,6 +30,7 @@ def local() -> Iterator[str | None]:
     """
     cores = os.cpu_count() or 1
     try:
+        import dask
         from distributed import LocalCluster
     except ImportError:
         cores = 1
@@ -30,7 +38,10 @@ def local() -> Iterator[str | None]:
         yield None
         return
     options = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": logging.CRITICAL}
-    with LocalCluster(n_workers=cores, threads_per_worker=1, **options) as here:
+    with (
+        dask.config.set(KEEP_MEMORY),
+        LocalCluster(n_workers=cores, threads_per_worker=1, **options) as here,
+    ):
         yield here.scheduler_address
 
 

@@ -155,7 +155,7 @@ def view(data: xr.Dataset, *, length: int, then: str, shows: str) -> View:
         shares = np.median(signal / signal[..., -1:], axis=0)
         strips = [heard(one, "layers", DEPTH, "Heard at the step shown") for one in shares]
     return View(
-        x=Axis("steps of training", (0, STEPS)),
+        x=Axis("step", (0, STEPS)),
         y=Axis("share of test digits right", (0, 1)),
         series=(*series, Series("guessing", [0, STEPS], [0.1, 0.1], role="theory")),
         readouts=readouts,
