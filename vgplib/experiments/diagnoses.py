@@ -197,10 +197,10 @@ def facts(case: str) -> dict[str, str]:
         case: A name in ``PATIENTS``.
 
     Returns:
-        ``start`` and ``end`` (of the loss), ``train`` and ``test`` (right at the end), ``ratio`` (of
-        the error signal, first over last, at the start), ``flat`` (of the worst layer's units, at
-        the start), ``slowest`` and ``fastest`` (relative update in the first step), ``peak`` (of
-        the loss), and for each remedy ``right_`` with its name (test digits right with it).
+        ``start`` and ``end`` (of the loss), ``peak`` (the highest it gets), ``train`` and ``test``
+        (right at the end), ``ratio`` (of the error signal, first over last, at the start), ``flat``
+        (of the worst layer's units, at the start), ``slowest`` and ``fastest`` (relative update in
+        the first step), and for each remedy ``right_`` with its name (test digits right with it).
     """
     e = _evidence(case)
     start, end = apart(float(e.loss[0]), float(e.loss[-1]))

@@ -301,7 +301,7 @@ def _control(control: Control) -> dict[str, Any]:
     options = [{"value": v, "label": text} for v, text in control.options.items()]
     choice = {"name": control.name, "label": label, "kind": "choice", "options": options}
     most = {"most": control.most} if isinstance(control, Several) else {}
-    return choice | most | ({"clears": list(control.clears)} if control.clears else {})
+    return choice | most
 
 
 def fill(state: dict[str, Any]) -> None:

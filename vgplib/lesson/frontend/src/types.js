@@ -25,9 +25,8 @@
  * @typedef {string | number | boolean | null | string[]} Value
  * @typedef {Record<string, Value>} Settings
  * @typedef {{name: string, label: Segment[], kind: "choice",
- *   options: {value: string, label: string}[], clears?: string[], most?: number}} Choice  clears:
- *   the choices that go back to where they started when this one is moved; most: how many options
- *   can be shown at once, where that can be several (the value is then a list)
+ *   options: {value: string, label: string}[], most?: number}} Choice  most: how
+ *   many options can be shown at once, where that can be several (the value is then a list)
  * @typedef {{name: string, label: Segment[], kind: "slider", values: number[], labels: string[],
  *   unit: string, whole: boolean, log: boolean, step: number}} Slider
  * @typedef {Choice | Slider} Control
