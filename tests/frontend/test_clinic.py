@@ -178,19 +178,22 @@ def order(page) -> list[str]:
     return found
 
 
-def test_a_seed_in_the_address_deals_the_letters_out_anew_and_alike_for_all(show):
-    assert order(show(clinic())) == CALLED
-    first = order(show(clinic(), hash="?seed=monday"))
+def test_a_seed_in_the_address_deals_the_letters_out_anew_and_alike_for_all(page):
+    assert order(page) == CALLED
+    address = page.url
+    page.goto(f"{address}?seed=monday")
+    first = order(page)
     assert first != CALLED and sorted(first) == CALLED
-    page = show(clinic(), hash="?seed=monday")
+    page.reload()
     assert order(page) == first
     assert page.get_by_text("Order drawn by seed monday").is_visible()
     commit(page, LABELS[TRUTH[first[4]]], "certain")
     assert page.get_by_text(f"The story of {first[4]}.").is_visible()
     assert page.get_by_role("radio", name="Patient E, solved").count() == 1
-    page = show(clinic(), hash="?seed=tuesday")
-    assert order(page) != first
-    letter = "ABCDE"[order(page).index(first[4])]  # what was solved stays solved, by any letter
+    page.goto(f"{address}?seed=tuesday")
+    other = order(page)
+    assert other != first
+    letter = "ABCDE"[other.index(first[4])]  # what was solved stays solved, by any letter
     assert page.get_by_role("radio", name=f"Patient {letter}, solved").count() == 1
 
 
