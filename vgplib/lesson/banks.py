@@ -2,8 +2,8 @@
 
 ``quizzes/02-causes.json`` holds what chapter 2 asks of its reader: guesses to make before a chart
 shows (``predictions``), sentences to vote on (``claims``), cells to complete (``exercises``), and
-the quiz (``questions``, in JupyterQuiz's format with a few keys that JupyterQuiz ignores). All of
-it keeps one schema (:mod:`vgplib.lesson.schema`).
+the quiz (``questions``, in JupyterQuiz's format with a few keys that JupyterQuiz ignores). The
+clinic's also has what is told of each of its ``patients``. All of it keeps one schema (:mod:`vgplib.lesson.schema`).
 """
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ def _told(error: Any, given: Any) -> str:
 
 
 def find(kind: str, name: str, where: Path | None = None) -> Any:
-    """The prediction, claim or exercise of that id, in whichever bank it is.
+    """The prediction, claim, exercise or patient of that id, in whichever bank it is.
 
     Args:
-        kind: ``"predictions"``, ``"claims"`` or ``"exercises"``.
+        kind: ``"predictions"``, ``"claims"``, ``"exercises"`` or ``"patients"``.
         name: Its id.
         where: The folder of the banks; by default, the course's.
 
