@@ -45,12 +45,17 @@ def small(run=None, version=1):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sample_of_each_atlas_is_measured_again(name):
-    """The same settings in each run; ``make atlas -- --verify`` goes over all of them."""
+    """The same settings in each run; ``make atlas -- --verify`` goes over all of them.
+
+    And measuring draws nothing from PyTorch's global random state.
+    """
+    before = torch.get_rng_state()
     exp = vgp.experiments.experiment(name)
     # A search trains at each of the rates: one setting and one start of it take long enough.
     count, seeds = (1, 1) if name.endswith("-rates") else (2, min(2, exp.seeds))
     for settings in random.Random(name).sample(list(exp.grid()), count):
         assert [str(difference) for difference in differences(exp, settings, seeds=seeds)] == []
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def chaotic(*, start, seed):
