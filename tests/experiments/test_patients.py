@@ -10,6 +10,7 @@ import vgplib as vgp
 from vgplib.engine.atlas import at
 from vgplib.experiments import diagnoses, patients
 from vgplib.experiments import steps as training
+from vgplib.lesson import banks
 
 CASES = sorted(patients.PATIENTS)
 
@@ -157,3 +158,15 @@ def test_facts_name_every_remedy_and_are_words():
     facts = diagnoses.facts("wren")
     assert {f"right_{name}" for name in patients.TREATMENTS} <= set(facts)
     assert all(isinstance(word, str) and word for word in facts.values())
+
+
+def test_what_the_quiz_asks_for_is_what_the_two_benches_show():
+    asked = {q.id: q for q in banks.read(banks.folder() / "07-clinic.json").questions}
+    loud = [c for c in CASES if np.median(runs(c).loss, axis=0)[0] > 5000]
+    done = [c for c in CASES if np.median(runs(c).loss, axis=0)[0] < 1e-3]
+    assert (loud, done) == (["crane"], ["lark"])
+    clipped = vgp.readouts("try-a-remedy", case="crane", remedy="clip")[1].value
+    fastest = vgp.readouts("what-ails-it", case="lark", evidence="update")[2].value
+    for name, value in {"clip-the-loudest": clipped, "the-well-trained": fastest}.items():
+        (right,) = [a for a in asked[name].answers if a.correct]
+        assert right.range[0] <= value <= right.range[1]
