@@ -210,7 +210,7 @@ def facts(case: str) -> dict[str, str]:
         "peak": figures(float(e.loss.max())),
         "train": percent(e.train),
         "test": percent(e.test),
-        "ratio": figures(e.ratio) if not e.cut else "none: it is cut",
+        "ratio": f"{figures(float(e.signal[0]))} / 0" if e.cut else figures(e.ratio),
         "flat": percent(e.flat),
         "slowest": figures(float(e.update.min()), 1),
         "fastest": figures(float(e.update.max()), 1),

@@ -159,7 +159,7 @@ def _fallback(spec: dict[str, Any]) -> str:
         "<p>The evidence in figures: loss at the start and the end, all else but the accuracies "
         "before the first step. Write down what you think ails each patient, and how sure you "
         "are. Then unfold it.</p>"
-        f'<div class="vgp-scroll" tabindex="0" role="region" aria-label="The evidence">'
+        f'<div style="overflow-x: auto" tabindex="0" role="region" aria-label="The evidence">'
         f'<table class="vgp-table"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody>'
         f"</table></div>{''.join(folds)}</section>"
     )
