@@ -3,7 +3,8 @@
 ``quizzes/02-causes.json`` holds what chapter 2 asks of its reader: guesses to make before a chart
 shows (``predictions``), sentences to vote on (``claims``), cells to complete (``exercises``), and
 the quiz (``questions``, in JupyterQuiz's format with a few keys that JupyterQuiz ignores). The
-clinic's also has what is told of each of its ``patients``. All of it keeps one schema (:mod:`vgplib.lesson.schema`).
+clinic's also has what is told of each of its ``patients``. All of it keeps one schema
+(:mod:`vgplib.lesson.schema`).
 """
 
 from __future__ import annotations
