@@ -133,7 +133,7 @@ def test_in_jupyterlab_it_reads_and_runs_as_a_document(browser, lab, path, reque
     assert RAW.findall(shown(page)) == []
     benches = page.locator(".vgp-bench")
     expect(benches).to_have_count(
-        sum(cell.source.count("vgp.bench(") for cell in cells(path, "code"))
+        sum(len(re.findall(r"vgp\.(?:bench|clinic)\(", c.source)) for c in cells(path, "code"))
     )
     questions = page.locator(".vgp-predict")
     expect(questions).to_have_count(len(asked(path)))

@@ -54,20 +54,6 @@ def test_every_control_moves_the_chart_by_keyboard_alone(show):
     assert page.locator("dd").last.inner_text() == "Level"
 
 
-def test_a_choice_about_the_old_value_goes_back_when_the_value_is_moved(show):
-    """A diagnosis of one run must not tell what the next one has."""
-    controls = [pages.CONTROLS[0] | {"clears": ["weight_scale"]}, *pages.CONTROLS[1:]]
-    page = show(pages.bench(controls=controls))
-    page.get_by_role("slider", name="Weight scale").press("ArrowRight")
-    assert dialled(page, "Weight scale") == "2.00"
-    page.get_by_role("slider", name="Depth").press("ArrowLeft")
-    assert dialled(page, "Weight scale") == "2.00"
-    page.get_by_role("radio", name="tanh").check()
-    assert dialled(page, "Weight scale") == "1.00"
-    assert dialled(page, "Depth") == "20 layers"
-    assert "tanh, 20 layers, Weight scale 1.00" in label(page)
-
-
 def test_keyboard_reaches_everything_and_shows_where_it_is(show):
     page = show(pages.bench())
     names = []

@@ -250,3 +250,12 @@ def test_theory_is_seen_where_it_lies_right_on_what_was_measured(show):
     dashes = {lines.nth(k).get_attribute("stroke-dasharray") for k in (2, 3)}
     assert len(dashes) == 1
     assert dashes != {None}
+
+
+def test_a_band_of_which_nothing_is_finite_is_not_drawn_and_is_no_error(show):
+    frame = pages.two_frame()
+    gone = ["nan"] * len(frame["series"][1]["x"])
+    frame["series"][1] |= {"y": gone, "low": gone, "high": gone}
+    page = show(pages.single("gone", frame))
+    assert page.locator(".vgp-area").count() == 0
+    assert page.get_by_text("not finite").first.is_visible()

@@ -25,14 +25,11 @@ class Choice:
         name: The keyword that the experiment's ``run`` takes.
         label: What the reader sees.
         options: Value -> what the reader sees for it, in order.
-        clears: The names of choices that the reader made about this one's old value: they go back
-            to where the bench started when it is moved.
     """
 
     name: str
     label: str
     options: Mapping[str, str]
-    clears: tuple[str, ...] = ()
 
     @property
     def values(self) -> tuple[str, ...]:

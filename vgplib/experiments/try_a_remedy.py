@@ -1,4 +1,4 @@
-"""Try a remedy: the ten runs of "What ails it?" again, each with a treatment."""
+"""Try a remedy: the twelve patients of "What ails it?" again, each with a treatment."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from vgplib.engine.experiment import Choice, Experiment
 from vgplib.experiments.patients import EVERY, PATIENTS, STEPS, TREATMENTS, course
 from vgplib.experiments.reading import SEEDS_OF_MANY, band
 from vgplib.experiments.view import Axis, Readout, View
+from vgplib.experiments.what_ails_it import LOSSES
 from vgplib.numbers import apart, percent
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def view(data: xr.Dataset, *, case: str, remedy: str) -> View:
         series.insert(0, band(TREATMENTS[remedy][0], steps, treated))
     return View(
         x=Axis("step", (0, STEPS), whole=True),
-        y=Axis("training loss", (0, 4)),
+        y=Axis("training loss", LOSSES, log=True),
         series=tuple(series),
         readouts=(
             Readout("Loss at the end", f"{first} → {last}", ends[1]),
@@ -95,16 +96,16 @@ EXPERIMENT = Experiment(
     name="try-a-remedy",
     title="Try a remedy",
     controls=(
-        Choice("case", "Run", {name: name for name in PATIENTS}),
+        Choice("case", "Patient", {name: name for name in PATIENTS}),
         Choice("remedy", "Remedy", {name: label for name, (label, _) in TREATMENTS.items()}),
     ),
-    start={"case": "A", "remedy": "nothing"},
+    start={"case": "wren", "remedy": "nothing"},
     run=run,
     shares=("accuracy",),
-    version=2,
+    version=3,
     view=view,
     caption=(
-        "The ten runs of the experiment above, 150 steps from the same weights and batches. "
+        "The same network, from the same weights and on the same batches, as it came and treated. "
         f"{SEEDS_OF_MANY} A loss that is not finite leaves at the top."
     ),
 )

@@ -2,9 +2,9 @@
 
 ``quizzes/02-causes.json`` holds what chapter 2 asks of its reader: guesses to make before a chart
 shows (``predictions``), sentences to vote on (``claims``), cells to complete (``exercises``), and
-the quiz (``questions``, in JupyterQuiz's format with a few keys that JupyterQuiz ignores). Others
-hold questions to answer aloud (``cards``), and what nobody can mark (``votes``). All of it keeps
-one schema (:mod:`vgplib.lesson.schema`).
+the quiz (``questions``, in JupyterQuiz's format with a few keys that JupyterQuiz ignores). Some
+have what is told of the clinic's ``patients``, questions to answer aloud (``cards``), and what
+nobody can mark (``votes``). All of it keeps one schema (:mod:`vgplib.lesson.schema`).
 """
 
 from __future__ import annotations
@@ -85,10 +85,11 @@ def _told(error: Any, given: Any) -> str:
 
 
 def find(kind: str, name: str, where: Path | None = None) -> Any:
-    """The prediction, claim, exercise or card of that id, in whichever bank it is.
+    """What has that id among all banks' entries of one kind.
 
     Args:
-        kind: ``"predictions"``, ``"claims"``, ``"exercises"``, ``"cards"`` or ``"votes"``.
+        kind: ``"predictions"``, ``"claims"``, ``"exercises"``, ``"patients"``, ``"cards"`` or
+            ``"votes"``.
         name: Its id.
         where: The folder of the banks; by default, the course's.
 

@@ -16,7 +16,7 @@ import anywidget
 import traitlets
 
 from vgplib import errors
-from vgplib.engine.experiment import Control, Experiment, Slider
+from vgplib.engine.experiment import Control, Experiment, Settings, Slider
 from vgplib.experiments import experiment, look
 from vgplib.lesson import banks, picture, prediction
 from vgplib.lesson.bundle import DIST, island, show, unique
@@ -237,18 +237,7 @@ def bench(
     start = exp.check({key: value for key, value in settings.items() if key != compare})
     if twice := [c.name for k, c in enumerate(shown) if c in shown[:k]]:
         raise ValueError(f"the control {twice[0]!r} is named twice in {list(controls or ())}.")
-    spec = {
-        "id": unique(name),
-        "experiment": name,
-        "number": number,
-        "title": title or exp.title,
-        "source": _source(exp),
-        "controls": [_control(c) for c in shown],
-        "initial": {c.name: c.check({**start, **settings}[c.name]) for c in shown},
-        "fixed": {k: v for k, v in start.items() if k not in {c.name for c in shown}},
-        "predict": None,
-        "caption": segments(exp.caption),
-    }
+    spec = spec_of(exp, shown, {**start, **settings}, number=number, title=title)
     if predict:
         guess = banks.find("predictions", predict)
         show = {**spec["initial"], **prediction.answering(guess, shown)}
@@ -256,6 +245,30 @@ def bench(
         answer = look(exp, exp.check(last)).to_json()
         spec["predict"] = prediction.asked(guess, show, answer)
     return Bench(exp, shown, spec)
+
+
+def spec_of(
+    exp: Experiment,
+    shown: Sequence[Control],
+    start: Settings,
+    *,
+    number: str | None = None,
+    title: str | None = None,
+) -> dict[str, Any]:
+    """What the front end is told of a bench, as :func:`bench` has it; it asks nothing first."""
+    names = {control.name for control in shown}
+    return {
+        "id": unique(exp.name),
+        "experiment": exp.name,
+        "number": number,
+        "title": title or exp.title,
+        "source": _source(exp),
+        "controls": [_control(c) for c in shown],
+        "initial": {c.name: c.check(start[c.name]) for c in shown},
+        "fixed": {k: v for k, v in start.items() if k not in names},
+        "predict": None,
+        "caption": segments(exp.caption),
+    }
 
 
 def _narrowed(control: Control, options: Sequence[str]) -> Control:
@@ -288,10 +301,15 @@ def _control(control: Control) -> dict[str, Any]:
     options = [{"value": v, "label": text} for v, text in control.options.items()]
     choice = {"name": control.name, "label": label, "kind": "choice", "options": options}
     most = {"most": control.most} if isinstance(control, Several) else {}
-    return choice | most | ({"clears": list(control.clears)} if control.clears else {})
+    return choice | most
 
 
 def fill(state: dict[str, Any]) -> None:
-    """Give the state of a bench on a page its table; the states of other parts stay as they are."""
+    """Give the state of a bench on a page its table, and a clinic those of its two benches.
+
+    The states of other parts stay as they are.
+    """
     if state["kind"] == "bench":
         state["frames"] = table(state["spec"])
+    elif state["kind"] == "clinic":
+        state["frames"] = [table(room) for room in state["spec"]["rooms"]]

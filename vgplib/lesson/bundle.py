@@ -26,7 +26,7 @@ def island(kind: str, key: str, state: dict[str, Any], fallback: str) -> str:
     """HTML that the host script brings to life, and that says it all without the script.
 
     Args:
-        kind: ``"bench"`` or ``"quiz"``.
+        kind: ``"bench"``, ``"quiz"`` or ``"clinic"``.
         key: The element's id.
         state: What the front end's model holds; it stands in the page as JSON.
         fallback: HTML for no JavaScript, for print engines and for search.

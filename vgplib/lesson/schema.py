@@ -1,4 +1,4 @@
-"""The schema of the question banks: predictions, claims, exercises, questions, cards."""
+"""The schema of the question banks: the keys of all that a chapter asks."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pydantic import (
 from vgplib import errors
 from vgplib.engine.experiment import Choice
 from vgplib.experiments import experiment
+from vgplib.experiments.patients import PATIENTS
 from vgplib.lesson.text import segments
 
 
@@ -57,6 +58,10 @@ def _number(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def _patient(name: str) -> str:
+    return errors.choose("patient", name, PATIENTS)
 
 
 Word = Annotated[str, Field(min_length=1)]
@@ -250,6 +255,16 @@ class Vote(_Part):
         return self
 
 
+class Patient(_Part):
+    """What ails a patient of the clinic, told when it is solved or given up.
+
+    ``story`` may hold ``{{ names }}`` of :func:`vgplib.experiments.diagnoses.facts`.
+    """
+
+    id: Annotated[str, AfterValidator(_patient)]
+    story: Text
+
+
 class Bank(_Part):
     """All that a chapter asks."""
 
@@ -259,6 +274,7 @@ class Bank(_Part):
     questions: list[Question] = []
     cards: list[Card] = []
     votes: list[Vote] = []
+    patients: list[Patient] = []
 
 
 def _has_right(answers: list[Typed]) -> None:

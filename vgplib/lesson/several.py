@@ -46,7 +46,7 @@ def several(control: Control) -> Several:
     """
     if isinstance(control, Slider):
         raise ValueError(f"compare is for choices, and {control.name!r} is a slider.")
-    return Several(control.name, control.label, control.options, control.clears)
+    return Several(control.name, control.label, control.options)
 
 
 def compared(settings: Settings) -> str | None:

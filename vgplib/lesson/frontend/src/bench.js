@@ -44,7 +44,6 @@ export function bench(model, el) {
   const moved = Object.assign(
     (/** @type {string} */ name, /** @type {Value} */ value) => {
       const next = { ...settings, [name]: value };
-      for (const other of clears.get(name) ?? []) if (other in next) next[other] = spec.initial[other];
       if (moving !== name) before = past(next) ?? before;
       moving = name;
       move(next);
@@ -52,9 +51,6 @@ export function bench(model, el) {
     { rests: () => void (moving = "") },
   );
   const controls = makeControls(spec, live, moved);
-  const clears = new Map(
-    spec.controls.map((one) => [one.name, (one.kind === "choice" && one.clears) || []]),
-  );
   const frames = makeFrames(spec.controls, model);
   const together = Boolean(compared(spec.controls));
   const readouts = together ? makeRows() : makeReadouts();

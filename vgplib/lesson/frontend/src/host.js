@@ -5,36 +5,14 @@ import { upgradeClaim } from "./claim.js";
 import { h } from "./dom.js";
 import { explainTerms } from "./glossary.js";
 import { filterLedger } from "./ledger.js";
+import { pageModel } from "./model.js";
 import { boxWide, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
 import { offerSelfTest } from "./selftest.js";
 import { followReading, showProgress } from "./sidebar.js";
 import { sortTables } from "./sort.js";
-/** @import { Model } from "./types.js" */
 
-/**
- * A model for a page without a kernel: it remembers what is set, and tells who listens.
- *
- * @param {Record<string, any>} state
- * @returns {Model}
- */
-function pageModel(state) {
-  /** @type {Map<string, Set<() => void>>} */
-  const ears = new Map();
-  return {
-    get: (name) => state[name],
-    set(name, value) {
-      state[name] = value;
-      ears.get(`change:${name}`)?.forEach((ear) => ear());
-    },
-    save_changes() {},
-    send() {},
-    on: (event, ear) => ears.set(event, (ears.get(event) ?? new Set()).add(ear)),
-    off: (event, ear) => ears.get(event)?.delete(ear),
-  };
-}
-
-/** Put a bench or a quiz in place of every picture that can be one. */
+/** Put a bench, a quiz or a clinic in place of every picture that can be one. */
 function mount() {
   for (const place of document.querySelectorAll("[data-vgp]:not(.vgp-on)")) {
     const script = place.querySelector("script.vgp-state");

@@ -23,7 +23,9 @@ export function lines(space, series) {
   /** @type {Box[]} */
   const taken = [];
   return [
-    ...drawn.filter(({ one }) => one.low.length).map(({ one }) => band(space, one)),
+    ...drawn
+      .filter(({ one }) => one.low.length && one.y.some(Number.isFinite))
+      .map(({ one }) => band(space, one)),
     ...drawn.flatMap(({ one, pieces }) => strokes(one, pieces)),
     ...drawn.map(({ one, spots }) => marks(space, one, spots)),
     ...arrows(space, drawn, taken),

@@ -1,7 +1,7 @@
 // @ts-check
 import { RESTS } from "./leitner.js";
 /** @import { Grade } from "./leitner.js" */
-/** @import { Chosen, Vote } from "./types.js" */
+/** @import { Chosen, Diagnosed, Sure, Vote } from "./types.js" */
 
 const KEY = "vgp-progress";
 const DAMAGED = "vgp-progress-damaged";
@@ -12,9 +12,10 @@ const DAMAGED = "vgp-progress-damaged";
  * @typedef {Record<string, Record<string, {choice: Chosen}>>} Answers  by chapter, by question
  * @typedef {{sections: number, read: string[], questions: number, right: number}} Tally
  * @typedef {{version: 1, answers: Answers, votes: Record<string, Vote>,
-  *   guesses: Record<string, string>, chapters: Record<string, Tally>,
- *   cards: Record<string, Grade>}} Store  guesses: by prediction; an empty text where the reader
- *   wanted to see it without a guess; cards: by question of the self-test
+ *   guesses: Record<string, string>, chapters: Record<string, Tally>,
+ *   patients: Record<string, Diagnosed>, cards: Record<string, Grade>}} Store
+ *   guesses: by prediction; an empty text where the reader wanted to see it without a guess;
+ *   cards: by question of the self-test
  */
 
 /** @type {Store} where the browser keeps nothing for us, progress lasts as long as the page */
@@ -26,7 +27,15 @@ const ears = new Set();
 
 /** @returns {Store} */
 function empty() {
-  return { version: 1, answers: {}, votes: {}, guesses: {}, chapters: {}, cards: {} };
+  return {
+    version: 1,
+    answers: {},
+    votes: {},
+    guesses: {},
+    chapters: {},
+    patients: {},
+    cards: {},
+  };
 }
 
 /**
@@ -64,6 +73,15 @@ const isGrade = (value) =>
 
 const isVote = (/** @type {any} */ vote) => ["holds", "depends", "false"].includes(vote);
 
+const isSure = (/** @type {any} */ sure) => ["guess", "fairly", "certain"].includes(sure);
+
+/** @param {unknown} value */
+const isDiagnosed = (value) =>
+  isRecord(value) &&
+  typeof value.up === "boolean" &&
+  Array.isArray(value.tries) &&
+  value.tries.every((one) => isRecord(one) && isText(one.said) && isSure(one.sure));
+
 /**
  * Read a store; anything else is refused.
  *
@@ -80,6 +98,7 @@ function parse(text) {
       isRecordOf(store.votes, isVote) &&
       isRecordOf(store.guesses, isText) &&
       isRecordOf(store.chapters, isTally) &&
+      isRecordOf(store.patients, isDiagnosed) &&
       isRecordOf(store.cards, isGrade);
     return good ? store : null;
   } catch {
@@ -202,6 +221,32 @@ export const keepGrade = (card, grade) => update(({ cards }) => (cards[card] = g
 /** @param {string[]} names */
 export const forgetGrades = (names) =>
   update(({ cards }) => names.forEach((name) => delete cards[name]));
+
+/**
+ * What the reader said of a patient of the clinic.
+ *
+ * @param {string} patient
+ * @returns {Diagnosed}
+ */
+export const diagnosed = (patient) => read().patients[patient] ?? { tries: [], up: false };
+
+/**
+ * @param {string} patient
+ * @param {string} said
+ * @param {Sure} sure
+ */
+export const keepDiagnosis = (patient, said, sure) =>
+  update(({ patients }) => {
+    const { tries, up } = patients[patient] ?? { tries: [], up: false };
+    patients[patient] = { tries: [...tries, { said, sure }], up };
+  });
+
+/** @param {string} patient the reader wants to be told */
+export const giveUp = (patient) =>
+  update(({ patients }) => (patients[patient] = { tries: patients[patient]?.tries ?? [], up: true }));
+
+/** Forget what the reader said of all patients. */
+export const discharge = () => update((store) => (store.patients = {}));
 
 /**
  * How far the reader is in a chapter; zeros where they have not opened it.

@@ -1,11 +1,15 @@
 // @ts-check
 import { bench } from "./bench.js";
 import { chooser } from "./chooser.js";
+import { clinic } from "./clinic.js";
 import { quiz } from "./quiz.js";
 /** @import { Model } from "./types.js" */
 
+/** @type {Record<string, (model: Model, el: HTMLElement) => () => void>} */
+const KINDS = { bench, chooser, clinic, quiz };
+
 /**
- * Show a bench, a quiz or the chooser.
+ * Show a bench, a quiz, a clinic or the chooser.
  *
  * @param {{model: Model, el: HTMLElement}} place
  * @returns {() => void} takes it down again
@@ -18,8 +22,7 @@ export function render({ model, el }) {
   });
   const still = model.get("live") ? document.getElementById(model.get("spec").id) : null;
   if (still) still.hidden = true; // it stands for the widget where there is no kernel
-  const part = { bench, chooser, quiz }[/** @type {"bench"} */ (model.get("kind"))];
-  const remove = part(model, el);
+  const remove = KINDS[model.get("kind")](model, el);
   return () => {
     remove();
     if (still) still.hidden = false;

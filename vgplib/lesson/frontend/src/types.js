@@ -25,9 +25,8 @@
  * @typedef {string | number | boolean | null | string[]} Value
  * @typedef {Record<string, Value>} Settings
  * @typedef {{name: string, label: Segment[], kind: "choice",
- *   options: {value: string, label: string}[], clears?: string[], most?: number}} Choice  clears:
- *   the choices that go back to where they started when this one is moved; most: how many options
- *   can be shown at once, where that can be several (the value is then a list)
+ *   options: {value: string, label: string}[], most?: number}} Choice  most: how
+ *   many options can be shown at once, where that can be several (the value is then a list)
  * @typedef {{name: string, label: Segment[], kind: "slider", values: number[], labels: string[],
  *   unit: string, whole: boolean, log: boolean, step: number}} Slider
  * @typedef {Choice | Slider} Control
@@ -53,6 +52,16 @@
  * @typedef {{id: string, chapter: string, title: string, questions: Question[]}} QuizSpec
  * @typedef {number | number[] | string} Chosen  what a reader answered
  * @typedef {"holds" | "depends" | "false"} Vote  what a reader says to a claim
+ *
+ * @typedef {"guess" | "fairly" | "certain"} Sure  how sure a reader is of a diagnosis
+ * @typedef {{tries: {said: string, sure: Sure}[], up: boolean}} Diagnosed  what a reader said of a
+ *   patient, first things first; up: they gave it up
+ * @typedef {{id: string, truth: string, said: Record<string, string>, story: Segment[]}} Patient
+ *   said: what its evidence says to each diagnosis
+ * @typedef {{id: string, number: string | null, title: string, seed: string | null,
+ *   rooms: [BenchSpec, BenchSpec], diagnoses: {value: string, label: string}[],
+ *   patients: Patient[]}} ClinicSpec  rooms: where a patient is examined, and where it is treated;
+ *   the first control of both is the patient
  *
  * @typedef {{get(name: string): any, set(name: string, value: any): void, save_changes(): void,
  *   send(content: any): void,
