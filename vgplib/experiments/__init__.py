@@ -21,6 +21,7 @@ from vgplib.experiments import (
     depth_and_width,
     descent,
     error_signal,
+    explosion,
     folds,
     freeze_test,
     gates,
@@ -41,6 +42,7 @@ from vgplib.experiments import (
     two_gradients,
     two_inputs,
     update_ratio,
+    weight_decay,
     what_ails_it,
 )
 from vgplib.experiments.view import Readout, View
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["EXPERIMENTS", "atlas", "experiment", "look", "readouts", "run", "sweep"]
 
 # A race needs the atlas of its search: that comes first.
-for _module in (activation_race, remedies, memory_race):
+for _module in (activation_race, remedies, memory_race, explosion):
     _engine.register(_module.SEARCH)
 for _module in (
     chain,
@@ -84,6 +86,8 @@ for _module in (
     residual,
     degradation,
     pre_and_post_norm,
+    explosion,
+    weight_decay,
 ):
     _engine.register(_module.EXPERIMENT)
 
