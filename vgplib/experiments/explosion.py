@@ -12,7 +12,7 @@ from vgplib.experiments.recipe import Recipe, field_of, unit_variance
 from vgplib.experiments.view import Axis
 
 SICK = {"activation": "relu", "initialiser": "he", "gain": 2.0, "depth": 12}
-RATES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+RATES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 def _sick_but(label: str, **network: Any) -> Recipe:
