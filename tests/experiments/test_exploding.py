@@ -100,7 +100,7 @@ def test_decay_alone_is_its_closed_form():
     assert steps == pytest.approx(math.log(1.6) / -math.log1p(-1e-4), rel=1e-3)
     found = weight_decay.run(training="alone", radius="1.6", decay=0.01, seed=3)
     expected = 1.6 * (1 - 1e-4) ** found["step"].values
-    np.testing.assert_allclose(found["radius"], expected, rtol=1e-9)
+    np.testing.assert_allclose(found["size"], expected, rtol=1e-9)
 
 
 def test_decay_comes_too_late_for_what_blows_up_and_the_right_size_in_time():
@@ -109,7 +109,7 @@ def test_decay_comes_too_late_for_what_blows_up_and_the_right_size_in_time():
 
     assert blown(decay=0.0) >= 4 and blown(decay=0.01) >= 4
     assert blown(decay=0.01, radius="1.0") == 0
-    radii = vgp.atlas("weight-decay").radius.sel(training="task", radius="1.6", decay=0.01)
+    radii = vgp.atlas("weight-decay")["size"].sel(training="task", radius="1.6", decay=0.01)
     steps = np.array(weight_decay.RECORDS)
     gone = [steps[:16][np.isnan(run[:16])].min() for run in radii.values if np.isnan(run[15])]
     assert max(gone) <= 300 < 4700 / 10

@@ -89,18 +89,18 @@ def run(*, training: str, radius: str, decay: float, seed: int) -> xr.Dataset:
         else:
             matrix.grad = torch.zeros_like(matrix)
         rule.step()
-    return xr.Dataset({"radius": ("record", list(found.values())), "step": ("record", steps)})
+    return xr.Dataset({"size": ("record", list(found.values())), "step": ("record", steps)})
 
 
 def view(data: xr.Dataset, *, training: str, radius: str, decay: float) -> View:
     """The spectral radius over the steps; where it has blown up, beyond the chart."""
     steps = data["step"].values[0]
-    sizes = data["radius"].values
+    sizes = data["size"].values
     sizes = np.where(sizes < BLOWN, sizes, np.inf)  # NaN, too
     blown = int(np.isinf(sizes[:, -1]).sum())
     middle = np.median(sizes, axis=0)
     until = steps_until_one(steps, middle)
-    text = f"not within {steps[-1]}" if math.isnan(until) else f"{until:.0f}"
+    text = f"not within {steps[-1]:.0f}" if math.isnan(until) else f"{until:.0f}"
     return View(
         x=Axis("step", (0, LONGEST)),
         y=Axis("spectral radius of the recurrent matrix", (0, 2)),
