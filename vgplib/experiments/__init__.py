@@ -22,6 +22,7 @@ from vgplib.experiments import (
     depth_and_width,
     descent,
     error_signal,
+    explosion,
     first_nan,
     folds,
     freeze_test,
@@ -43,6 +44,7 @@ from vgplib.experiments import (
     two_gradients,
     two_inputs,
     update_ratio,
+    weight_decay,
     what_ails_it,
     what_clipping_does,
 )
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["EXPERIMENTS", "atlas", "experiment", "look", "readouts", "run", "sweep"]
 
 # A race needs the atlas of its search: that comes first.
-for _module in (activation_race, remedies, memory_race):
+for _module in (activation_race, remedies, memory_race, explosion):
     _engine.register(_module.SEARCH)
 for _module in (
     chain,
@@ -90,6 +92,8 @@ for _module in (
     clipping_cliff,
     what_clipping_does,
     first_nan,
+    explosion,
+    weight_decay,
 ):
     _engine.register(_module.EXPERIMENT)
 

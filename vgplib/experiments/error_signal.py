@@ -114,11 +114,9 @@ def view(
 
 
 def scale(start: Settings, shown: tuple[str, ...]) -> Scale:
-    """Wide axes where weights can be drawn at any scale and sigmoid begins; else what is usual."""
-    if "weight_scale" not in shown:
-        domain = (1e-8, LEVEL)
-    else:
-        domain = (1e-20, 100.0) if start["activation"] == "sigmoid" else (1e-4, 1e4)
+    """Wide axes where weights can be drawn at any scale: sigmoid fades far, ReLU grows far."""
+    wide = {"sigmoid": (1e-20, 100.0), "relu": (1e-12, 1e24)}.get(start["activation"], (1e-4, 1e4))
+    domain = wide if "weight_scale" in shown else (1e-8, LEVEL)
     return Scale(domain, DEEPEST if "depth" in shown else start["depth"])
 
 

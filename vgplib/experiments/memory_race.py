@@ -24,6 +24,7 @@ from vgplib.engine.experiment import Choice
 from vgplib.experiments.races import Field, race, search
 from vgplib.experiments.recipe import images
 from vgplib.experiments.steps import BATCH
+from vgplib.experiments.view import Axis
 from vgplib.measures.layers import measure
 from vgplib.networks.recurrent import Recurrent
 
@@ -169,7 +170,7 @@ FIELD = Field(
     "test answers right",
     places="steps",
     first="first step",
-    most=2.5,
+    losses=Axis("training loss", (0, 2.5)),
 )
 SEARCH = search("memory-rates", "Which learning rate for which cell?", FIELD)
 EXPERIMENT = race("memory-race", "Who remembers?", FIELD, SEARCH, {"row": "rnn", "task": "adding"})

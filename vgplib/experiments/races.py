@@ -47,7 +47,7 @@ class Field:
         right: What a right answer is, in the plural (``"test digits right"``).
         places: What the signal passes on its way, in the plural (``"layers"``).
         first: Where the first of them is (``"input"``).
-        most: The largest loss that charts show.
+        losses: The axis on which charts show the loss.
         most_places: How many places the largest variant has, where variants differ in that.
         clock: What runs along them: steps, or what makes steps of unequal work comparable.
     """
@@ -58,7 +58,7 @@ class Field:
     right: str
     places: str = "layers"
     first: str = "input"
-    most: float = 3.0
+    losses: Axis = Axis("training loss", (0, 3.0))
     most_places: int | None = None
     clock: str = "step"
 
@@ -155,7 +155,7 @@ def race(
         steps = data["step"].values[0]  # the same for all starts
         lost = np.isnan(data["loss"].values)
         end = float(np.median(np.nan_to_num(data["accuracy"].values[:, -1])))
-        shown = Axis("training loss", (0, field.most))
+        shown = field.losses
         if shows == "accuracy":
             shown = Axis(f"share of {field.right}", (0, 1))
         strips = [_heard(field, data["signal"].values[:, k]) for k in range(len(steps))]

@@ -19,6 +19,7 @@ from vgplib.engine.experiment import Choice
 from vgplib.experiments import steps as training
 from vgplib.experiments.fitted import drawn_as
 from vgplib.experiments.races import Field
+from vgplib.experiments.view import Axis
 from vgplib.measures.layers import measure
 from vgplib.networks.deep import Deep
 
@@ -97,8 +98,18 @@ def images(part: str) -> tuple[Tensor, Tensor]:
     )
 
 
-def field_of(recipes: Mapping[str, Recipe]) -> Field:
-    """A field for :mod:`vgplib.experiments.races`: the recipes, and how one is trained."""
+def field_of(
+    recipes: Mapping[str, Recipe],
+    rates: tuple[float, ...] = RATES,
+    losses: Axis = Field.losses,
+) -> Field:
+    """A field for :mod:`vgplib.experiments.races`: the recipes, and how one is trained.
+
+    Args:
+        recipes: The variants, by name.
+        rates: The learning rates that are tried, ascending.
+        losses: The axis on which charts show the loss.
+    """
 
     def train(rate: float, seed: int, part: str, watch: bool, *, row: str) -> dict[str, Any]:
         return course(recipes[row], rate, seed, part, watch)
@@ -107,7 +118,15 @@ def field_of(recipes: Mapping[str, Recipe]) -> Field:
     faster = any(one.times > 1 for one in recipes.values())
     clock = "time, in steps of the usual hardware" if faster else "step"
     most = max({**BASELINE, **one.network}["depth"] for one in recipes.values())
-    return Field((rows,), train, RATES, "test digits right", most_places=most, clock=clock)
+    return Field(
+        (rows,),
+        train,
+        rates,
+        "test digits right",
+        losses=losses,
+        most_places=most,
+        clock=clock,
+    )
 
 
 def course(recipe: Recipe, rate: float, seed: int, part: str, watch: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vgplib.engine.experiment import Choice, Experiment, Slider
+from vgplib.engine.experiment import Choice, Experiment, Settings, Slider
 from vgplib.experiments.reading import (
     SEEDS,
     back,
@@ -20,7 +20,7 @@ from vgplib.experiments.reading import (
     relative,
     signal_readouts,
 )
-from vgplib.experiments.view import Axis, View
+from vgplib.experiments.view import Axis, Scale, View
 from vgplib.measures.layers import measure
 from vgplib.networks.data import gaussian
 from vgplib.networks.recurrent import Recurrent
@@ -55,6 +55,12 @@ def view(data: xr.Dataset, *, cell: str, recurrent_scale: float, steps: int) -> 
     )
 
 
+def scale(start: Settings, shown: tuple[str, ...]) -> Scale | None:
+    """Room for what grows, where recurrent weights can be made larger."""
+    del start
+    return Scale((1e-10, 1e10), LONGEST) if "recurrent_scale" in shown else None
+
+
 EXPERIMENT = Experiment(
     name="through-time",
     title="The error signal, step by step back in time",
@@ -79,6 +85,7 @@ EXPERIMENT = Experiment(
     ),
     start={"cell": "rnn", "recurrent_scale": 1.0, "steps": 50},
     run=run,
+    scale=scale,
     view=view,
     caption=(
         "How large the error signal is at each step's input, compared with the last step's; the "
