@@ -107,8 +107,8 @@ def _tables(app: Sphinx) -> Path:
 
 
 def _fill(app: Sphinx, state: dict[str, Any]) -> None:
-    """Give the state of a bench its table, from where it is kept if it is there."""
-    if state["kind"] != "bench":
+    """Give the state of a bench or the clinic its table, from where it is kept if it is there."""
+    if state["kind"] not in ("bench", "clinic"):
         return
     key = sha256(json.dumps(state["spec"], sort_keys=True).encode()).hexdigest()
     kept = _tables(app) / f"{key}.json"
