@@ -123,9 +123,11 @@ def _python(*arguments: str) -> None:
 
 
 def _tests() -> None:
-    # Two processes with one thread each: with more, threads wait for each other most of the time.
+    # Processes with one thread each: with more, threads wait for each other most of the time. One
+    # process more than there are cores: a third of the time, a test waits for a browser or a kernel.
     os.environ["OMP_NUM_THREADS"] = "1"
-    _python("-m", "pytest", "-n", "2", "--dist", "loadfile", "--durations", "15")
+    processes = str((os.cpu_count() or 1) + 1)
+    _python("-m", "pytest", "-n", processes, "--dist", "loadfile", "--durations", "15")
 
 
 def _style() -> None:
