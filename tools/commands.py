@@ -124,7 +124,7 @@ def _python(*arguments: str) -> None:
 
 def _tests() -> None:
     # Processes with one thread each: with more, threads wait for each other most of the time. One
-    # process more than there are cores: a third of the time, a test waits for a browser or a kernel.
+    # process more than there are cores: many tests wait for a browser or a kernel.
     os.environ["OMP_NUM_THREADS"] = "1"
     processes = str((os.cpu_count() or 1) + 1)
     _python("-m", "pytest", "-n", processes, "--dist", "loadfile", "--durations", "15")
