@@ -244,6 +244,7 @@ def test_orthogonal_recurrent_weights_never_enlarge_and_large_ones_do():
 def test_as_text_it_asks_or_answers():
     assert "What goes wrong?" in repr(vgp.chooser())
     said = repr(vgp.chooser(**SICK, change="network"))
+    assert repr(vgp.chooser(change="network", **SICK)) == said  # in whatever order
     assert said.startswith("1. A skip connection around each layer")
     with pytest.raises(ValueError, match="'change' is not answered"):
         vgp.chooser(**SICK)

@@ -76,6 +76,7 @@ def chooser(**answers: str) -> Chooser:
     if answers:
         if missing := [name for name in known if name not in answers]:
             raise ValueError(f"{missing[0]!r} is not answered; the questions are: {known}.")
+        answers = {name: answers[name] for name in known}  # as the keys of the answers have them
         recommend(**answers)
     spec = {
         "id": unique("chooser"),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vgplib.experiments.choosing.advice import IMPORTS, RATE, Advice, race
 from vgplib.experiments.remedies import CH4, DEPTH, INIT, LAYERWISE, NORM, SKIP
 
-DEEP = {"layers": 56}
 XAVIER = "xavier_normal_(layer.weight)"
 HE = 'kaiming_normal_(layer.weight, nonlinearity="relu")'
+
+
+def _deep(row: str) -> dict[str, Any]:
+    """A remedy's cost, and that it holds for 56 layers."""
+    return {"row": row, "shown": ("degradation", {"row": row, "layers": 56})}
 
 
 def _stack(activation: str, start: str, norm: str = "") -> str:
@@ -161,9 +167,8 @@ LAYERS: dict[str, Advice] = {
         RATE,
         _around("nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU()"),
         SKIP,
-        row="resnet",
         rates=("remedy-rates", {"row": "resnet"}),
-        shown=("degradation", {"row": "resnet", **DEEP}),
+        **_deep("resnet"),
     ),
     "rezero": Advice(
         "Skip connections, each branch times a learned 0 (ReZero)",
@@ -173,8 +178,7 @@ LAYERS: dict[str, Advice] = {
         "Gradient descent with momentum 0.9; with 20 layers or more, a learning rate around 0.05.",
         _around("nn.Linear(width, width), nn.ReLU()", "self.scale * "),
         SKIP,
-        row="rezero",
-        shown=("degradation", {"row": "rezero", **DEEP}),
+        **_deep("rezero"),
     ),
     "leaky": Advice(
         "Leaky ReLU in place of ReLU",
@@ -222,9 +226,8 @@ LAYERS: dict[str, Advice] = {
             first="nn.Conv2d(1, 16, 3, padding=1)",
         ),
         SKIP,
-        row="resnet",
         rates=("remedy-rates", {"row": "resnet"}),
-        shown=("degradation", {"row": "resnet", **DEEP}),
+        **_deep("resnet"),
     ),
     "conv_rezero": Advice(
         "Skips around the convolutions, each branch times a learned 0 (ReZero)",
@@ -238,8 +241,7 @@ LAYERS: dict[str, Advice] = {
             first="nn.Conv2d(1, 16, 3, padding=1)",
         ),
         SKIP,
-        row="rezero",
-        shown=("degradation", {"row": "rezero", **DEEP}),
+        **_deep("rezero"),
     ),
     "group_norm": Advice(
         "Group norm in place of batch norm",

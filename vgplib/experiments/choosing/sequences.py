@@ -15,6 +15,13 @@ def _race(row: str) -> dict:
     return {"shown": ("memory-race", setting), "rates": ("memory-rates", setting)}
 
 
+_CHRONO = (
+    f"{IMPORTS}longest = 40  # steps over which it has to remember\nmodel = nn.LSTM(8, 32)\n"
+    "keep = torch.empty(32).uniform_(1, longest - 1).log()\nwith torch.no_grad():\n"
+    "    model.bias_hh_l0.zero_()\n    model.bias_ih_l0.zero_()\n"
+    "    model.bias_ih_l0[32:64] = keep  # the forget gates\n"
+    "    model.bias_ih_l0[:32] = -keep  # the input gates"
+)
 _TRANSFORMER = (
     f"{IMPORTS}layer = nn.TransformerEncoderLayer(\n"
     "    32, nhead=2, dim_feedforward=128, dropout=0.0, batch_first=True, norm_first=True\n)\n"
@@ -56,11 +63,7 @@ SEQUENCES: dict[str, Advice] = {
         "The cell adds up, and its forget gates start where they keep things for as long as the "
         "task asks. It learns at more rates than an LSTM as PyTorch makes it.",
         ADAM,
-        f"{IMPORTS}longest = 40  # steps over which it has to remember\nmodel = nn.LSTM(8, 32)\n"
-        "keep = torch.empty(32).uniform_(1, longest - 1).log()\nwith torch.no_grad():\n"
-        "    model.bias_hh_l0.zero_()\n    model.bias_ih_l0.zero_()\n"
-        "    model.bias_ih_l0[32:64] = keep  # the forget gates\n"
-        "    model.bias_ih_l0[:32] = -keep  # the input gates",
+        _CHRONO,
         GATE,
         cost="4 times the cell's parameters",
         **_race("lstm_chrono"),
@@ -84,11 +87,7 @@ SEQUENCES: dict[str, Advice] = {
         "As PyTorch makes them, they are half shut, and forty halves leave nothing. With chrono "
         "they keep things for as long as the task asks.",
         ADAM,
-        f"{IMPORTS}longest = 40  # steps over which it has to remember\nmodel = nn.LSTM(8, 32)\n"
-        "keep = torch.empty(32).uniform_(1, longest - 1).log()\nwith torch.no_grad():\n"
-        "    model.bias_hh_l0.zero_()\n    model.bias_ih_l0.zero_()\n"
-        "    model.bias_ih_l0[32:64] = keep  # the forget gates\n"
-        "    model.bias_ih_l0[:32] = -keep  # the input gates",
+        _CHRONO,
         GATE,
         cost="nothing",
         **_race("lstm_chrono"),
