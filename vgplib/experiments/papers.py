@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vgplib import errors
 from vgplib.experiments import steps as training
 from vgplib.experiments.memory_race import sums
+from vgplib.experiments.weight_decay import spectral_radius
 from vgplib.measures.layers import measure
 from vgplib.networks.deep import Deep
 from vgplib.networks.feedforward import FeedForward
@@ -28,16 +29,14 @@ def _middle(measured: Callable[[int], float]) -> float:
     return sorted(measured(seed) for seed in range(5))[2]
 
 
-def _fit(net: nn.Module, rate: float, steps: int, batch: int, seed: int) -> nn.Module:
-    """Train on the digits by plain gradient descent."""
+def _fit(
+    net: nn.Module, rate: float, steps: int, batch: int, seed: int, momentum: float = 0.0
+) -> nn.Module:
+    """Train on the digits by gradient descent."""
     x, y, _, _ = training.data()
-    rule = torch.optim.SGD(net.parameters(), lr=rate)
-    order = torch.Generator().manual_seed(seed)
-    for _ in range(steps):
-        pick = torch.randint(len(x), (batch,), generator=order)
-        rule.zero_grad()
-        F.cross_entropy(net(x[pick]), y[pick]).backward()
-        rule.step()
+    rule = torch.optim.SGD(net.parameters(), lr=rate, momentum=momentum)
+    for _ in training.taken(net, rule, x, y, steps=steps, seed=seed, batch=batch):
+        pass
     return net
 
 
@@ -155,15 +154,11 @@ def fifty_layers(path: str) -> float:
     Returns:
         The share of test digits that are right.
     """
-    x, y, _, _ = training.data()
     net = Deep(64, 64, 50, "sigmoid", "xavier", path=path, seed=0)
     with torch.no_grad():
         for gate in (p.gate for p in net.paths if path == "highway"):
             gate.bias.fill_(-4)
-    rule = torch.optim.SGD(net.parameters(), lr=0.1, momentum=training.MOMENTUM)
-    for _ in training.taken(net, rule, x, y, steps=200, seed=0):
-        pass
-    return _tested(net)
+    return _tested(_fit(net, 0.1, 200, training.BATCH, 0, training.MOMENTUM))
 
 
 @functools.cache
@@ -186,8 +181,7 @@ def _stays_finite(seed: int, clip: float | None) -> bool:
         torch.randn(size, 32, generator=generator, dtype=torch.float64) for size in (32, 1)
     )
     with torch.no_grad():
-        radius = torch.linalg.eigvals(recurrent).abs().max()
-        net.cell.weight_hh_l0.copy_(RADIUS * recurrent / radius)
+        net.cell.weight_hh_l0.copy_(RADIUS * recurrent / spectral_radius(recurrent))
     last = (last / 32**0.5).requires_grad_()
     weights = [*net.parameters(), last]
     rule = torch.optim.SGD(weights, lr=0.01)

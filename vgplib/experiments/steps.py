@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from vgplib.networks.data import digits
 from vgplib.networks.feedforward import FeedForward
@@ -25,13 +25,14 @@ def data() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def taken(
-    net: FeedForward,
+    net: nn.Module,
     optimizer: torch.optim.Optimizer,
     x: Tensor,
     y: Tensor,
     *,
     steps: int,
     seed: int,
+    batch: int = BATCH,
     loss_factor: float = 1.0,
     clip: float | None = None,
 ) -> Iterator[int]:
@@ -44,17 +45,18 @@ def taken(
         y: Labels, shape ``(n,)``.
         steps: How many to take.
         seed: Of the batches, which are drawn with replacement.
+        batch: Images in one of them.
         loss_factor: Multiplies the cross-entropy.
         clip: The largest norm of the whole gradient, or None.
     """
     order = torch.Generator().manual_seed(seed)
     yield 0
     for step in range(1, steps + 1):
-        pick = torch.randint(len(x), (BATCH,), generator=order)
+        pick = torch.randint(len(x), (batch,), generator=order)
         optimizer.zero_grad()
         (loss_factor * F.cross_entropy(net(x[pick]), y[pick])).backward()
         if clip is not None:
-            torch.nn.utils.clip_grad_norm_(net.parameters(), clip)
+            nn.utils.clip_grad_norm_(net.parameters(), clip)
         optimizer.step()
         yield step
 
@@ -71,7 +73,7 @@ def change(now: list[Tensor], before: list[Tensor]) -> list[float]:
 
 
 @torch.no_grad()
-def accuracy(net: FeedForward, x: Tensor, y: Tensor) -> float:
+def accuracy(net: nn.Module, x: Tensor, y: Tensor) -> float:
     """The share of images whose largest logit is their label's."""
     return (net(x).argmax(dim=1) == y).double().mean().item()
 
