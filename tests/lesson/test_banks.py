@@ -159,6 +159,18 @@ def test_a_chapter_has_six_questions_and_two_that_must_be_worked_out(path):
     assert sum(q.type == "numeric" for q in questions) >= 2
 
 
+def test_where_an_option_stands_tells_nobody_that_it_is_right():
+    """In no bank all at one place, and over all banks no place holds most of the right ones."""
+    places = {}
+    for path in BANKS:
+        choices = [q.answers for q in banks.read(path).questions if q.type == "multiple_choice"]
+        places[path.stem] = [[a.correct for a in answers].index(True) for answers in choices]
+    alike = [name for name, found in places.items() if len(found) > 2 and len(set(found)) == 1]
+    assert alike == []
+    found = [place for those in places.values() for place in those]
+    assert max(map(found.count, found)) <= len(found) / 2
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
 def test_a_claim_is_three_sentences_and_two_numbers_at_most(path):
     for claim in banks.read(path).claims:

@@ -93,18 +93,17 @@ def run(*, training: str, radius: str, decay: float, seed: int) -> xr.Dataset:
 
 
 def view(data: xr.Dataset, *, training: str, radius: str, decay: float) -> View:
-    """The spectral radius over the steps; where it has blown up, beyond the chart."""
-    steps = data["step"].values[0]
-    sizes = data["size"].values
-    sizes = np.where(sizes < BLOWN, sizes, np.inf)  # NaN, too
-    blown = int(np.isinf(sizes[:, -1]).sum())
-    middle = np.median(sizes, axis=0)
+    """The spectral radius over the steps, of the runs that do not blow up; those are counted."""
+    steps, sizes = data["step"].values[0], data["size"].values
+    held = sizes[:, -1] < BLOWN  # NaN is not
+    blown = int((~held).sum())
+    middle = np.median(sizes[held], axis=0)
     until = steps_until_one(steps, middle)
     text = f"not within {steps[-1]:.0f}" if math.isnan(until) else f"{until:.0f}"
     return View(
-        x=Axis("step", (0, LONGEST)),
+        x=Axis("step", (1, LONGEST), log=True),
         y=Axis("spectral radius of the recurrent matrix", (0, 2)),
-        series=(band("spectral radius", steps, sizes),),
+        series=(band("spectral radius", steps[1:], sizes[held, 1:]),),
         readouts=(
             Readout("Steps until it's 1", text, None if math.isnan(until) else until),
             Readout("Runs that blow up", f"{blown} of {len(sizes)}", blown),
@@ -152,8 +151,8 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     caption=(
-        f"Line: the middle one of {SEEDS} random starts; band: all {SEEDS}. The learning rate is "
-        f"{short(RATE)}. With a task, {LEARNING} steps; what blows up leaves the chart at its top."
+        f"Line: the middle one of {SEEDS} random starts; band: all that don't blow up. The "
+        f"learning rate is {short(RATE)}. With a task, {LEARNING} steps."
     ),
     seeds=SEEDS,
 )
