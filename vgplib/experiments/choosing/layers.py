@@ -131,8 +131,8 @@ LAYERS: dict[str, Advice] = {
     "he": Advice(
         "Draw the weights anew, by He",
         "start",
-        "PyTorch's own weights are too small for ReLU: each layer keeps about 0.4 of the signal. "
-        "He's keep all of it.",
+        "He's weights keep the signal level through ReLU. PyTorch's own are too small, and each "
+        "layer keeps about 0.4 of it; with larger ones than He's it grows, and the loss explodes.",
         RATE,
         _stack("ReLU", HE),
         INIT,
@@ -203,8 +203,8 @@ LAYERS: dict[str, Advice] = {
     "conv_he": Advice(
         "Draw the convolutions' weights anew, by He",
         "start",
-        "PyTorch's own weights are too small for ReLU; He's keep the signal level. Measured on "
-        "fully connected layers, where the rule is the same.",
+        "He's weights keep the signal level through ReLU: PyTorch's own are too small, and with "
+        "larger ones than He's it explodes. Measured on fully connected layers.",
         RATE,
         f"{IMPORTS}parts = [part for _ in range(8) for part in "
         "(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU())]\n"
@@ -218,8 +218,8 @@ LAYERS: dict[str, Advice] = {
     "conv_resnet": Advice(
         "Skips around the convolutions, and batch norm in each branch",
         "network",
-        "The skip carries the signal, the norm keeps the sum from growing. It learned with 56 "
-        "layers too, fully connected ones. It needs batches of sixteen or more.",
+        "If it hasn't both: the skip carries the signal, the norm keeps the sum from growing. "
+        "It learned with 56 layers too, fully connected ones. It needs batches of sixteen or more.",
         RATE,
         _around(
             "nn.Conv2d(width, width, 3, padding=1),\n            nn.BatchNorm2d(width), nn.ReLU()",
