@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 import vgplib as vgp
+from vgplib.engine.atlas import at
 from vgplib.experiments import explosion, recipe, weight_decay
 from vgplib.measures import theory
 from vgplib.measures.layers import measure
@@ -113,6 +114,19 @@ def test_decay_comes_too_late_for_what_blows_up_and_the_right_size_in_time():
     steps = np.array(weight_decay.RECORDS)
     gone = [steps[:16][np.isnan(run[:16])].min() for run in radii.values if np.isnan(run[15])]
     assert max(gone) <= 300 < 4700 / 10
+
+
+def test_runs_that_blow_up_are_counted_and_the_others_drawn():
+    settings = {"training": "task", "radius": "1.6", "decay": 1.0}
+    data = at(weight_decay.EXPERIMENT, settings)
+    blown = ~(data["size"].isel(record=-1) < weight_decay.BLOWN)
+    assert 0 < blown.sum() < blown.size
+    (line,) = weight_decay.view(data, **settings).series
+    # The decay itself, and little else: its rate times 1 is a hundredth a step.
+    assert line.y[1] == pytest.approx(1.6 * 0.99**2, rel=0.02)
+    seen = weight_decay.view(data.isel(seed=blown.values), **settings)
+    assert seen.readouts[1].value == blown.sum()
+    assert not np.isfinite(seen.series[0].y).any()
 
 
 @pytest.mark.parametrize("row", ["nothing", "decay", "decay_large", "skip", "clip", "sigmoid"])

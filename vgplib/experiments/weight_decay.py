@@ -97,13 +97,14 @@ def view(data: xr.Dataset, *, training: str, radius: str, decay: float) -> View:
     steps, sizes = data["step"].values[0], data["size"].values
     held = sizes[:, -1] < BLOWN  # NaN is not
     blown = int((~held).sum())
-    middle = np.median(sizes[held], axis=0)
+    shown = sizes[held] if held.any() else np.where(sizes < BLOWN, sizes, np.inf)
+    middle = np.median(shown, axis=0)
     until = steps_until_one(steps, middle)
     text = f"not within {steps[-1]:.0f}" if math.isnan(until) else f"{until:.0f}"
     return View(
         x=Axis("step", (1, LONGEST), log=True),
         y=Axis("spectral radius of the recurrent matrix", (0, 2)),
-        series=(band("spectral radius", steps[1:], sizes[held, 1:]),),
+        series=(band("spectral radius", steps[1:], shown[:, 1:]),),
         readouts=(
             Readout("Steps until it's 1", text, None if math.isnan(until) else until),
             Readout("Runs that blow up", f"{blown} of {len(sizes)}", blown),

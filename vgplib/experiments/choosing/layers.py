@@ -218,7 +218,7 @@ LAYERS: dict[str, Advice] = {
     "conv_resnet": Advice(
         "Skips around the convolutions, and batch norm in each branch",
         "network",
-        "If it hasn't both: the skip carries the signal, the norm keeps the sum from growing. "
+        "Unless it has both: the skip carries the signal, the norm keeps the sum from growing. "
         "It learned with 56 layers too, fully connected ones. It needs batches of sixteen or more.",
         RATE,
         _around(
