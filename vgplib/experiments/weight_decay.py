@@ -152,8 +152,8 @@ EXPERIMENT = Experiment(
     run=run,
     view=view,
     caption=(
-        f"Line: the middle one of {SEEDS} random starts; band: all that don't blow up. The "
-        f"learning rate is {short(RATE)}. With a task, {LEARNING} steps."
+        f"Of {SEEDS} random starts, those that don't blow up: the line is the middle one, the "
+        f"band all of them. The learning rate is {short(RATE)}. With a task, {LEARNING} steps."
     ),
     seeds=SEEDS,
 )
