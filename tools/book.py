@@ -114,8 +114,8 @@ def _config(runs: str) -> Path:
     for other in set(EXECUTED.glob("*")) - {kept}:
         shutil.rmtree(other)
     kept.mkdir(parents=True, exist_ok=True)
-    forget = [environment.python(), "-m", "tools.executed", str(kept)]
-    subprocess.run(forget, cwd=ROOT, check=True)
+    run = [environment.python(), "-m", "tools.executed", str(kept)]
+    subprocess.run(run, cwd=ROOT, env=environment.variables(), check=True)
     text = (ROOT / "_config.yml").read_text("utf-8")
     if FORCE not in text:
         raise Failure(f"_config.yml must say {FORCE!r}: the build puts its cache in that place.")

@@ -1,4 +1,4 @@
-"""Which of the notebooks that were run still stand: ``python -m tools.executed FOLDER``.
+"""The notebooks that were run, kept until they change: ``python -m tools.executed FOLDER``.
 
 It runs in the course's environment, which has jupyter-cache; that keeps what each notebook's code
 gave. Its questions come from a bank, of which the code tells only the name.
@@ -7,11 +7,17 @@ gave. Its questions come from a bank, of which the code tells only the name.
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from hashlib import sha256
 from pathlib import Path
 
-from tools.environment import ROOT
+from tools.environment import ROOT, show
+
+PAGES = ("intro.ipynb", "chapters/**/*.ipynb", "appendix/**/*.ipynb")
+TIMEOUT = 300  # seconds for a cell, as in _config.yml
 
 
 def forget_changed_banks(folder: Path, banks: Path = ROOT / "quizzes") -> None:
@@ -36,5 +42,55 @@ def forget_changed_banks(folder: Path, banks: Path = ROOT / "quizzes") -> None:
     note.write_text(json.dumps(now), "utf-8")
 
 
+def run_missing(folder: Path, paths: Iterable[Path]) -> list[Path]:
+    """Run those notebooks that are not kept, as many at once as there are processors.
+
+    One that fails is not kept: Sphinx, which runs one after the other, runs it again and says why.
+
+    Args:
+        folder: Where jupyter-cache keeps what was run.
+        paths: The notebooks.
+
+    Returns:
+        Those that were run and kept.
+    """
+    import nbformat
+    from jupyter_cache import get_cache
+    from jupyter_cache.base import CacheBundleIn
+    from jupyter_cache.executors.utils import single_nb_execution
+
+    # With more threads than processors in all, they wait for each other most of the time.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    cache = get_cache(folder)
+    kept = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = {}
+        for path in paths:
+            notebook = nbformat.read(path, as_version=4)
+            try:
+                cache.match_cache_notebook(notebook)
+            except KeyError:
+                run = pool.submit(
+                    single_nb_execution,
+                    notebook,
+                    cwd=str(path.parent),
+                    timeout=TIMEOUT,
+                    allow_errors=False,
+                    extra_arguments=["--IPKernelApp.log_level=40"],  # it warns of its transport
+                )
+                runs[run] = path
+        for number, run in enumerate(as_completed(runs), start=1):
+            path, result = runs[run], run.result()
+            show(f"ran {path.stem}, {number} of {len(runs)} notebooks")
+            if result.err is None:
+                took = {"execution_seconds": result.time}
+                bundle = CacheBundleIn(result.nb, str(path), data=took)
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+                kept.append(path)
+    show(None)
+    return kept
+
+
 if __name__ == "__main__":
     forget_changed_banks(Path(sys.argv[1]))
+    run_missing(Path(sys.argv[1]), sorted(path for page in PAGES for path in ROOT.glob(page)))

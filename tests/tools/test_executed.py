@@ -1,10 +1,10 @@
-"""A build runs those notebooks again whose questions changed, and no others."""
+"""A build runs those notebooks whose code or questions changed, and no others."""
 
 import nbformat
 from jupyter_cache import get_cache
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tools.executed import forget_changed_banks
+from tools.executed import forget_changed_banks, run_missing
 
 
 def test_a_notebook_whose_bank_changed_is_forgotten_and_others_are_kept(tmp_path):
@@ -29,3 +29,15 @@ def test_a_notebook_whose_bank_changed_is_forgotten_and_others_are_kept(tmp_path
     (banks / "first.json").write_text('{"questions": []}')
     forget_changed_banks(folder, banks)
     assert kept() == {"second.ipynb", "without-a-bank.ipynb"}
+
+
+def test_what_is_missing_is_run_and_kept_and_a_failing_notebook_is_not(tmp_path):
+    folder, codes = tmp_path / "executed", {"good": "print(6 * 7)", "bad": "1 / 0"}
+    paths = [tmp_path / f"{name}.ipynb" for name in codes]
+    for path, code in zip(paths, codes.values(), strict=True):
+        nbformat.write(new_notebook(cells=[new_code_cell(code)]), path)
+    assert run_missing(folder, paths) == paths[:1]
+    cache = get_cache(folder)
+    _, merged = cache.merge_match_into_notebook(nbformat.read(paths[0], as_version=4))
+    assert merged.cells[0].outputs[0].text == "42\n"
+    assert run_missing(folder, paths[:1]) == []

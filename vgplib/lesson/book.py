@@ -160,7 +160,9 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.format != "html":
         return
     pages = Path(app.outdir)
-    downloads.publish(pages.parent / "jupyter_execute", pages / "_sources")
+    runs = app.env.mystnb_config
+    kept = Path(runs.execution_cache_path) if runs.execution_mode == "cache" else None
+    downloads.publish(Path(runs.output_folder), pages / "_sources", kept)
     static = pages / "_static"
     # Not straight into _static: Jupyter Book would add each script there to each page.
     (static / "vgp").mkdir(exist_ok=True)

@@ -14,15 +14,21 @@ META = {  # of every notebook of the course: nothing of the machine that it ran 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def publish(executed: Path, sources: Path) -> None:
+def publish(executed: Path, sources: Path, cache: Path | None) -> None:
     """Put executed notebooks in place of those that the pages' download buttons lead to.
 
     Args:
         executed: Where MyST-NB left the notebooks as they ran.
         sources: The folder of the pages' sources.
+        cache: Where jupyter-cache keeps what was run, if it does. From there come the outputs of
+            a notebook that didn't run in this build: MyST-NB leaves it as it was before it ran.
     """
+    from jupyter_cache import get_cache  # it takes its time
+
     for path in sources.rglob("*.ipynb"):
         notebook = nbformat.read(executed / path.relative_to(sources), as_version=4)
+        if cache:
+            _, notebook = get_cache(cache).merge_match_into_notebook(notebook)
         tidy(notebook)
         nbformat.write(notebook, path)
 
