@@ -47,7 +47,7 @@ export function filterLedger() {
   }
 
   function show() {
-    const wanted = words.value.toLowerCase().split(/\s+/);
+    const wanted = spelled(words.value).split(/\s+/);
     for (const claim of claims) {
       const fits = menus.every(({ name, select }) => !select.value || claim.is[name] === select.value);
       claim.line.hidden = !fits || !wanted.every((word) => claim.words.includes(word));
@@ -81,6 +81,13 @@ export function filterLedger() {
 }
 
 /**
+ * A text as it's compared: "Normalization" finds "normalisation".
+ *
+ * @param {string} text
+ */
+const spelled = (text) => text.toLowerCase().replaceAll("z", "s");
+
+/**
  * The lines of one table.
  *
  * @param {Element} table
@@ -92,7 +99,7 @@ function read(table) {
   return [...table.querySelectorAll("tbody tr")].map((line) => {
     const text = (/** @type {string} */ part) => line.querySelector(part)?.textContent ?? "";
     const is = { verdict: text("strong"), source: text("small"), chapter };
-    const words = `${line.textContent} ${chapter}`.toLowerCase();
+    const words = spelled(`${line.textContent} ${chapter}`);
     return { line: /** @type {HTMLTableRowElement} */ (line), section, words, is };
   });
 }
