@@ -51,9 +51,10 @@ def test_a_sample_of_each_atlas_is_measured_again(name):
     """
     before = torch.get_rng_state()
     exp = vgp.experiments.experiment(name)
-    # A search trains at each of the rates: one setting and one start of it take long enough.
-    count, seeds = (1, 1) if name.endswith("-rates") else (2, min(2, exp.seeds))
-    for settings in random.Random(name).sample(list(exp.grid()), count):
+    count, seeds, grid = 2, min(2, exp.seeds), list(exp.grid())
+    if name.endswith("-rates"):  # a search trains at each of the rates, which takes long enough
+        count, seeds, grid = 1, 1, [s for s in grid if s.get("task") != "adding"]
+    for settings in random.Random(name).sample(grid, count):
         assert [str(difference) for difference in differences(exp, settings, seeds=seeds)] == []
     assert torch.equal(before, torch.get_rng_state())
 

@@ -160,9 +160,9 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.format != "html":
         return
     pages = Path(app.outdir)
-    runs = app.env.mystnb_config
-    kept = Path(runs.execution_cache_path) if runs.execution_mode == "cache" else None
-    downloads.publish(Path(runs.output_folder), pages / "_sources", kept)
+    if runs := getattr(app.env, "mystnb_config", None):  # a book may have no notebooks
+        kept = Path(runs.execution_cache_path) if runs.execution_mode == "cache" else None
+        downloads.publish(Path(runs.output_folder), pages / "_sources", kept)
     static = pages / "_static"
     # Not straight into _static: Jupyter Book would add each script there to each page.
     (static / "vgp").mkdir(exist_ok=True)
