@@ -116,7 +116,7 @@ def view(data: xr.Dataset, *, shows: str, **settings: object) -> View:
         ),
         readouts=(
             Readout("Longest step", figures(step), step),
-            Readout(f"Loss, last {LAST} steps", figures(end), end),
+            Readout("Loss at the end", figures(end), end),
             _verdict(step, end),
         ),
         strip=strips[-1],
@@ -171,7 +171,8 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "One recurrent unit over 50 time steps, and 80 steps of gradient descent on its weight and "
-        "its bias, always from the same place. Nothing is random."
+        "its bias, always from the same place. Nothing is random. The loss at the end is the median of "
+        f"the last {LAST} steps."
     ),
     seeds=1,
 )

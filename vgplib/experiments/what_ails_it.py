@@ -115,7 +115,9 @@ def _signal(data: xr.Dataset, case: str) -> Chart:
         (
             Readout("The first hears", figures(first), first),
             Readout("The last hidden one hears", figures(last), last),
-            Readout("First / last, at the start", figures(first / last) if last else "– / 0"),
+            Readout(
+                "First / last, at the start", figures(first / last) if last else "the last hears 0"
+            ),
         ),
     )
 
@@ -130,9 +132,9 @@ def _update(data: xr.Dataset, case: str) -> Chart:
         Axis("change in one step, relative to the weights", (1e-8, 1e4), log=True, floor="0"),
         "weight matrices back from the output layer",
         (
-            Readout("Step 1 moves the first by", figures(first), first),
-            Readout("the output layer by", figures(last), last),
-            Readout("the fastest of all by", figures(float(start.max())), float(start.max())),
+            Readout("Step 1 moves layer 1 by", figures(first), first),
+            Readout("Step 1 moves the output by", figures(last), last),
+            Readout("Step 1 moves the fastest by", figures(float(start.max())), float(start.max())),
         ),
     )
 
@@ -154,7 +156,7 @@ def _profile(data: xr.Dataset, name: str, y: Axis, label: str, said: tuple) -> C
 def _flat(data: xr.Dataset, case: str) -> Chart:
     layers, runs = data["layer"].values, data["flat"].values
     start, end = (float(np.median(runs[:, k].max(axis=1))) for k in range(2))
-    kind = "dead: 0 for every digit" if PATIENTS[case].activation == "relu" else "in the flat part"
+    kind = "dead units" if PATIENTS[case].activation == "relu" else "units in the flat part"
     return (
         Axis("hidden layer", (0.5, DEEPEST + 0.5), whole=True),
         Axis("share of units: dead, or in the flat part", (0, 1)),
@@ -163,7 +165,7 @@ def _flat(data: xr.Dataset, case: str) -> Chart:
             band(f"after {STEPS} steps", layers, runs[:, 1], role="second"),
         ),
         (
-            Readout("What can ail these units", kind),
+            Readout("Counted here", kind),
             Readout("Worst layer, at the start", percent(start), start, percent=True),
             Readout("Worst layer, at the end", percent(end), end, percent=True),
         ),
@@ -192,6 +194,6 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         f"A network on the digits, {STEPS} steps, recorded before the first step and at the end. "
-        f"{SEEDS_OF_MANY} Dashed: guessing."
+        f"{SEEDS_OF_MANY} Dashed, where the loss is shown: guessing."
     ),
 )
