@@ -171,8 +171,8 @@ EXPERIMENT = Experiment(
     view=view,
     caption=(
         "One recurrent unit over 50 time steps, and 80 steps of gradient descent on its weight and "
-        "its bias, always from the same place. Nothing is random. The loss at the end is the median of "
-        f"the last {LAST} steps."
+        "its bias, always from the same place. Nothing is random. The loss at the end: "
+        f"the median of the last {LAST} steps."
     ),
     seeds=1,
 )
