@@ -18,6 +18,16 @@ FRONTEND = ROOT / "vgplib" / "lesson" / "frontend"
 INSTALLED = FRONTEND / "node_modules" / ".package-lock.json"  # npm writes it last
 PORT = 8000
 
+# Rooms and files whose tests need no book and no browser, and train little: a minute or two.
+QUICK = (
+    *("tests/test_layers.py", "tests/networks", "tests/measures", "tests/lesson"),
+    *("tests/engine/test_experiment.py", "tests/engine/test_batched.py"),
+    *("tests/engine/test_limits.py", "tests/engine/test_checksums.py"),
+    *("tests/doctor/test_words.py", "tests/doctor/test_card.py", "tests/doctor/test_command.py"),
+    *("tests/experiments/test_views.py", "tests/tools/test_commands.py"),
+    *("tests/tools/test_folders.py", "tests/tools/test_sources.py"),
+)
+
 Step = tuple[str, Callable[[], object]]
 SET_UP: Step = ("Setting up Python", environment.ensure)
 BUILD: Step = ("Building the book", book.build)
@@ -43,11 +53,15 @@ def test() -> None:
     _steps(
         SET_UP,
         ("Looking for a browser", browser.ensure),
-        ("Checking style", _style),
-        ("Checking that the bundle is what its sources make", _check_bundle),
+        *_checks(),
         # The first test that needs the book builds it, while the other process runs other tests.
         ("Building the book and running the tests", _tests),
     )
+
+
+def check() -> None:
+    """Set up, and check style, the bundle, and a quick part of the tests; under 3 minutes."""
+    _steps(SET_UP, *_checks(), ("Running the quick tests", lambda: _tests(*QUICK)))
 
 
 def lab() -> None:
@@ -96,7 +110,7 @@ def clean() -> None:
             shutil.rmtree(path)
 
 
-COMMANDS = (serve, test, lab, build, atlas, bench, notebooks, frontend, clean)
+COMMANDS = (serve, test, check, lab, build, atlas, bench, notebooks, frontend, clean)
 
 
 def main(arguments: list[str]) -> None:
@@ -141,6 +155,13 @@ def _steps(*steps: Step) -> None:
         action()
 
 
+def _checks() -> tuple[Step, Step]:
+    return (
+        ("Checking style", _style),
+        ("Checking that the bundle is what its sources make", _check_bundle),
+    )
+
+
 def _run(command: list[str], folder: Path = ROOT) -> None:
     with environment.running(command, cwd=folder, env=environment.variables()) as process:
         process.wait()
@@ -152,12 +173,12 @@ def _python(*arguments: str) -> None:
     _run([environment.python(), *arguments])
 
 
-def _tests() -> None:
+def _tests(*paths: str) -> None:
     # Processes with one thread each: with more, threads wait for each other most of the time. One
     # process more than there are cores: many tests wait for a browser or a kernel.
     os.environ["OMP_NUM_THREADS"] = "1"
     processes = str((os.cpu_count() or 1) + 1)
-    _python("-m", "pytest", "-n", processes, "--dist", "loadfile", "--durations", "15")
+    _python("-m", "pytest", "-n", processes, "--dist", "loadfile", "--durations", "15", *paths)
 
 
 def _style() -> None:

@@ -27,7 +27,8 @@ def unwritable(folder: Path) -> str | None:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     below = [Path(path) for path, _, _ in os.walk(folder)]
     for place in (there, *below):
-        if not os.access(place, os.W_OK | os.X_OK):
+        # What another command removes meanwhile is not in the way.
+        if not os.access(place, os.W_OK | os.X_OK) and place.exists():
             return _advice(place)
     return None
 
