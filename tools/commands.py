@@ -47,6 +47,16 @@ def test() -> None:
     )
 
 
+def pdf() -> None:
+    """Set up, build the book, and print all of it into one PDF."""
+    _steps(
+        SET_UP,
+        ("Looking for a browser", browser.ensure),
+        BUILD,
+        ("Printing", lambda: _python("-m", "tools.pdf")),
+    )
+
+
 def lab() -> None:
     """Set up and open the chapters in JupyterLab."""
     # Jupyter refuses root, who is everybody in a container, unless told.
@@ -88,7 +98,7 @@ def clean() -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-COMMANDS = (serve, test, lab, build, atlas, bench, notebooks, frontend, clean)
+COMMANDS = (serve, test, lab, build, pdf, atlas, bench, notebooks, frontend, clean)
 
 
 def main(arguments: list[str]) -> None:
