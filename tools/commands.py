@@ -57,6 +57,11 @@ def pdf() -> None:
     )
 
 
+def stick() -> None:
+    """Set up, build the book, and put all that a room without a network needs into a folder."""
+    _steps(SET_UP, BUILD, ("Filling the folder", lambda: _python("-m", "tools.stick")))
+
+
 def lab() -> None:
     """Set up and open the chapters in JupyterLab."""
     # Jupyter refuses root, who is everybody in a container, unless told.
@@ -98,7 +103,7 @@ def clean() -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-COMMANDS = (serve, test, lab, build, pdf, atlas, bench, notebooks, frontend, clean)
+COMMANDS = (serve, test, lab, build, pdf, stick, atlas, bench, notebooks, frontend, clean)
 
 
 def main(arguments: list[str]) -> None:
