@@ -1,4 +1,4 @@
-"""The stick's start: it sets up from what lies beside it, once, and keeps what a learner changed."""
+"""The start from a stick: sets up from what lies beside it, once, and keeps changed notebooks."""
 
 import importlib.util
 import subprocess
