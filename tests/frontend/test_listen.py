@@ -113,7 +113,7 @@ def test_a_formula_and_a_link_are_marked_whole_and_stay_what_they_are(show):
     page = show(*PAGE)
     player(page).get_by_role("button", name="Listen").click()
     sound = player(page).locator("audio")
-    sound.evaluate("(audio) => (audio.playbackRate = 0.25)")  # no word is too short to be seen
+    sound.evaluate("(audio) => (audio.playbackRate = 0.5)")  # no word is too short to be seen
     sound.evaluate("(audio) => (audio.currentTime = 0)")
     page.evaluate(f"""() => {{
       window.seen = new Set();
