@@ -91,6 +91,11 @@ def notebooks() -> None:
     _steps(SET_UP, ("Making the notebooks", lambda: _python("tools/notebooks.py")))
 
 
+def audio() -> None:
+    """Record what the pages read aloud, where its text changed; for maintainers."""
+    _steps(SET_UP, ("Recording", lambda: _python("-m", "tools.audio")))
+
+
 def frontend() -> None:
     """Build the benches' script from its sources; for maintainers."""
     _steps(SET_UP, ("Building the bundle", _bundle))
@@ -103,7 +108,7 @@ def clean() -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-COMMANDS = (serve, test, lab, build, pdf, stick, atlas, bench, notebooks, frontend, clean)
+COMMANDS = (serve, test, lab, build, pdf, stick, atlas, bench, notebooks, audio, frontend, clean)
 
 
 def main(arguments: list[str]) -> None:

@@ -5,6 +5,7 @@ import { upgradeClaim } from "./claim.js";
 import { h } from "./dom.js";
 import { explainTerms } from "./glossary.js";
 import { filterLedger } from "./ledger.js";
+import { offerListening } from "./listen.js";
 import { pageModel } from "./model.js";
 import { boxWide, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
@@ -39,6 +40,7 @@ function start() {
   for (const fold of document.querySelectorAll("details.vgp-after"))
     upgradeAfter(/** @type {HTMLDetailsElement} */ (fold));
     offerSelfTest();
+  offerListening();
   markParts();
   boxWide();
   sortTables();

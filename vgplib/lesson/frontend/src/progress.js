@@ -13,9 +13,10 @@ const DAMAGED = "vgp-progress-damaged";
  * @typedef {{sections: number, read: string[], questions: number, right: number}} Tally
  * @typedef {{version: 1, answers: Answers, votes: Record<string, Vote>,
  *   guesses: Record<string, string>, chapters: Record<string, Tally>,
- *   patients: Record<string, Diagnosed>, cards: Record<string, Grade>}} Store
+ *   patients: Record<string, Diagnosed>, cards: Record<string, Grade>,
+ *   heard: Record<string, number>, speed: number}} Store
  *   guesses: by prediction; an empty text where the reader wanted to see it without a guess;
- *   cards: by question of the self-test
+ *   cards: by question of the self-test; heard: by recording, the second where it was left
  */
 
 /** @type {Store} where the browser keeps nothing for us, progress lasts as long as the page */
@@ -35,6 +36,8 @@ function empty() {
     chapters: {},
     patients: {},
     cards: {},
+    heard: {},
+    speed: 1,
   };
 }
 
@@ -71,6 +74,8 @@ const isTally = (value) =>
 const isGrade = (value) =>
   isRecord(value) && isCount(value.round) && isCount(value.level) && value.level < RESTS.length;
 
+const isPositive = (/** @type {unknown} */ value) => typeof value === "number" && value > 0;
+
 const isVote = (/** @type {any} */ vote) => ["holds", "depends", "false"].includes(vote);
 
 const isSure = (/** @type {any} */ sure) => ["guess", "fairly", "certain"].includes(sure);
@@ -99,7 +104,9 @@ function parse(text) {
       isRecordOf(store.guesses, isText) &&
       isRecordOf(store.chapters, isTally) &&
       isRecordOf(store.patients, isDiagnosed) &&
-      isRecordOf(store.cards, isGrade);
+      isRecordOf(store.cards, isGrade) &&
+      isRecordOf(store.heard, isPositive) &&
+      isPositive(store.speed);
     return good ? store : null;
   } catch {
     return null;
@@ -247,6 +254,29 @@ export const giveUp = (patient) =>
 
 /** Forget what the reader said of all patients. */
 export const discharge = () => update((store) => (store.patients = {}));
+
+/**
+ * The second at which a recording was left; 0 where it has not begun, or was heard to its end.
+ *
+ * @param {string} recording
+ */
+export const heard = (recording) => read().heard[recording] ?? 0;
+
+/**
+ * @param {string} recording
+ * @param {number} second
+ */
+export const keepHeard = (recording, second) =>
+  update(({ heard }) => {
+    if (second > 0) heard[recording] = Math.round(10 * second) / 10;
+    else delete heard[recording];
+  });
+
+/** How fast recordings are played; 1 is as they were spoken. */
+export const speed = () => read().speed;
+
+/** @param {number} times */
+export const keepSpeed = (times) => update((store) => (store.speed = times));
 
 /**
  * How far the reader is in a chapter; zeros where they have not opened it.
