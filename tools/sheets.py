@@ -26,7 +26,7 @@ PACE = 140  # words a minute, read aloud
 VOTE = 5  # minutes: a first vote 1, neighbours 2, a second vote 1, moving the controls 1
 HEAD = "| Clock | Do | They'll say, and you |\n|---|---|---|\n"
 
-_NUMBER = re.compile(r'number="([\d.]+)"')
+_NUMBER = re.compile(r'number="([\w.]+)"')
 # What is not read aloud: asides, solutions, exercises, formulas and tables.
 _ASIDE = re.compile(r"<details(?![^>]*vgp-after).*?</details>", re.DOTALL)
 _UNSAID = re.compile(r"^### .*|\$\$.*?\$\$|^\|.*?$|<[^>]*>|\]\([^)]*\)", re.DOTALL | re.MULTILINE)
@@ -185,7 +185,7 @@ def _line(step: Step, clock: int) -> str:
     if step.late:
         do.append(f"**Late?** {step.late}")
     cells = (
-        f"{clock // 60}:{clock % 60:02}, {step.lasts()} min",
+        f"{clock // 60}:{clock % 60:02}<br>{step.lasts()} min",
         "<br>".join(do),
         "<br>".join(say),
     )

@@ -6,6 +6,7 @@ from itertools import pairwise
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from parts import write
 from pydantic import ValidationError
 
 from tools import ledger, sheets
@@ -35,7 +36,9 @@ def test_what_to_leave_out_is_said_where_time_may_run_out(sheet):
 
 @each_sheet
 def test_the_clock_runs_on_and_each_vote_has_its_question_and_its_note(sheet):
-    lines = re.findall(r"^\| (\d):(\d\d), (\d+) min \| (.*)", sheets.table(sheet.id), re.MULTILINE)
+    lines = re.findall(
+        r"^\| (\d):(\d\d)<br>(\d+) min \| (.*)", sheets.table(sheet.id), re.MULTILINE
+    )
     starts = [60 * int(hour) + int(minute) for hour, minute, _, _ in lines]
     assert starts[0] == 0
     for (start, end), (_, _, lasts, _) in zip(pairwise(starts), lines, strict=False):
@@ -85,5 +88,11 @@ def test_a_sheet_or_a_section_that_is_not_there_is_named():
         sheets.Step(do="Tell it.", read="02-causes#The whisper").words()
     with pytest.raises(ValidationError, match="takes no time"):
         sheets.Step(do="Nothing.")
-    with pytest.raises(ValueError, match="the prediction .* has no note"):
-        sheets._line(sheets.Step(do="Vote.", at="normalization#normalisation"), 0)
+
+
+def test_a_vote_without_a_note_is_refused(tmp_path, monkeypatch):
+    guess = banks.find("predictions", "ten-hops").model_dump(exclude={"room"})
+    write(tmp_path, predictions=[guess])
+    monkeypatch.setattr(banks, "folder", lambda: tmp_path)
+    with pytest.raises(ValueError, match="02-causes#chain: the prediction ten-hops has no note"):
+        sheets._line(sheets.Step(do="Vote.", at="02-causes#chain"), 0)
