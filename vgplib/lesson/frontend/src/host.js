@@ -9,6 +9,7 @@ import { offerListening } from "./listen.js";
 import { pageModel } from "./model.js";
 import { boxWide, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
+import { offerToLeave } from "./room.js";
 import { offerSelfTest } from "./selftest.js";
 import { followReading, showProgress } from "./sidebar.js";
 import { sortTables } from "./sort.js";
@@ -50,6 +51,7 @@ function start() {
   explainTerms();
   showProgress();
   followReading();
+  offerToLeave();
 }
 
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
