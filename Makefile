@@ -4,10 +4,14 @@ COMMANDS := serve test lab build pdf stick atlas bench notebooks audio frontend 
 
 .PHONY: help $(COMMANDS)
 help:
-	@$(PYTHON) tools/course.py || true
+	@$(PYTHON) tools/course.py
 
 $(COMMANDS):
 	@$(PYTHON) tools/course.py $@ $(ARGUMENTS)
+
+# It knows no such command, and says which one is nearest.
+.DEFAULT:
+	@$(PYTHON) tools/course.py $@
 
 # What stands behind "atlas" is for it: make atlas -- --verify chain
 ifeq (atlas,$(firstword $(MAKECMDGOALS)))

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from filelock import FileLock
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
@@ -29,9 +28,7 @@ def seeded() -> None:
 @pytest.fixture(scope="session")
 def book() -> Path:
     """The folder with the pages, built strictly; built once for all test processes."""
-    building.BUILD.mkdir(exist_ok=True)
-    with FileLock(building.BUILD / "lock"):
-        return building.build()
+    return building.build()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tools import environment
+from tools import environment, folders
 from tools.environment import ROOT, Failure, show
 
 BUILD = ROOT / "_build"
@@ -47,25 +47,45 @@ def build() -> Path:
     Raises:
         Failure: The build failed; the message holds what Sphinx says.
     """
-    wanted = environment.fingerprint(*(ROOT / name for name in INPUTS))
-    if STAMP.exists() and STAMP.read_text() == wanted:
-        print("    up to date")
-        return PAGES
+    stamp = wanted()
+    if not _is_built(stamp):
+        if problem := folders.unwritable(BUILD):
+            raise Failure(problem)
+        BUILD.mkdir(exist_ok=True)
+        with folders.alone(environment.LOCK, environment.WAITING):
+            if not _is_built(stamp):  # by the command that was waited for
+                _build(stamp)
+                return PAGES
+    print("    up to date")
+    return PAGES
+
+
+def wanted() -> str:
+    """The stamp of a book that is up to date."""
+    return environment.fingerprint(*(ROOT / name for name in INPUTS))
+
+
+def _is_built(stamp: str) -> bool:
+    return STAMP.exists() and STAMP.read_text() == stamp and PAGES.exists()
+
+
+def _build(stamp: str) -> None:
     STAMP.unlink(missing_ok=True)
     runs = environment.fingerprint(ROOT / "vgplib", ROOT / "requirements.txt", without=LOOK)
     reads = environment.fingerprint(ROOT / "_config.yml", ROOT / "_toc.yml") + runs
     if not READ.exists() or READ.read_text() != reads:
-        shutil.rmtree(NEXT, ignore_errors=True)
-        NEXT.mkdir(parents=True)
+        _remove(NEXT)
+        NEXT.mkdir()
     READ.unlink(missing_ok=True)  # until this build has succeeded
-    shutil.rmtree(NEXT / "_build" / "html", ignore_errors=True)  # each page is written anew
+    _remove(NEXT / "_build" / "html")  # each page is written anew
     program = str(Path(environment.python()).with_name("jupyter-book"))
     command = [program, "build", ".", "--path-output", str(NEXT), "-n", "-W", "--keep-going"]
     command += ["--config", str(_config(runs))]
     told: list[str] = []
+    line = ""
     with (
         LOG.open("w", encoding="utf-8") as log,
-        subprocess.Popen(
+        environment.running(
             command,
             cwd=ROOT,
             env=environment.variables() | {"PYTHONIOENCODING": "utf-8"},
@@ -95,11 +115,15 @@ def build() -> Path:
     show("packing vgplib")
     _pack(NEXT / "_build" / "html" / "dist")
     show(None)
-    shutil.rmtree(PAGES, ignore_errors=True)
+    _remove(PAGES)
     (NEXT / "_build" / "html").rename(PAGES)
     READ.write_text(reads)
-    STAMP.write_text(wanted)
-    return PAGES
+    STAMP.write_text(stamp)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _config(runs: str) -> Path:
@@ -115,7 +139,10 @@ def _config(runs: str) -> Path:
         shutil.rmtree(other)
     kept.mkdir(parents=True, exist_ok=True)
     run = [environment.python(), "-m", "tools.executed", str(kept)]
-    subprocess.run(run, cwd=ROOT, env=environment.variables(), check=True)
+    with environment.running(run, cwd=ROOT, env=environment.variables()) as process:
+        process.wait()
+    if process.returncode:
+        raise Failure("The notebooks cannot be run and kept; the lines above say why.")
     text = (ROOT / "_config.yml").read_text("utf-8")
     if FORCE not in text:
         raise Failure(f"_config.yml must say {FORCE!r}: the build puts its cache in that place.")

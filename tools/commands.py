@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import shutil
-import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
-from tools import book, browser, environment
+from tools import book, browser, environment, folders
 from tools.environment import BIN, ROOT, Failure
 
 FRONTEND = ROOT / "vgplib" / "lesson" / "frontend"
+INSTALLED = FRONTEND / "node_modules" / ".package-lock.json"  # npm writes it last
 PORT = 8000
 
 Step = tuple[str, Callable[[], object]]
@@ -103,27 +106,53 @@ def frontend() -> None:
 
 def clean() -> None:
     """Remove what the other commands made."""
+    for stamp in (environment.STAMP, book.STAMP, INSTALLED):
+        stamp.unlink(missing_ok=True)  # first: what is half removed is not to be taken for whole
     for path in (environment.VENV, book.BUILD, FRONTEND / "node_modules"):
         print(f"removing {path.relative_to(ROOT)}")
-        shutil.rmtree(path, ignore_errors=True)
+        if path.is_symlink():  # to one that is shared
+            path.unlink()
+        elif path.exists():
+            shutil.rmtree(path)
 
 
 COMMANDS = (serve, test, lab, build, pdf, stick, atlas, bench, notebooks, audio, frontend, clean)
 
 
 def main(arguments: list[str]) -> None:
-    """Run one command by its name, and what is for it alone; without one, say which there are."""
+    """Run one command by its name, and what is for it alone; without one, say which there are.
+
+    The exit status is 1 where it fails, 2 where it was called wrongly, 130 where it was stopped.
+    """
     known = {command.__name__: command for command in COMMANDS}
-    name, more = (arguments or [""])[0], arguments[1:]
-    if name not in known or (more and known[name] is not atlas):
-        lines = [f"  {name:10} {command.__doc__}" for name, command in known.items()]
-        raise SystemExit("\n".join(["python tools/course.py COMMAND", "", *lines]))
+    if not arguments or arguments[0] in ("help", "--help", "-h"):
+        print(_listed(known))
+        return
+    name, *more = arguments
+    if name not in known:
+        close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        _refuse(f"There is no command {name!r}.{hint}\n\n{_listed(known)}")
+    if more and known[name] is not atlas:
+        _refuse(f"{name} takes no arguments: leave out {' '.join(more)!r}.")
     try:
         known[name](*more)
     except Failure as failure:
         raise SystemExit(f"\n{failure}") from None
-    except KeyboardInterrupt:
-        print("\nStopped.")
+    except OSError as problem:
+        if advice := folders.explain(problem):
+            raise SystemExit(f"\n{advice}") from None
+        raise
+
+
+def _listed(known: dict[str, Callable[..., None]]) -> str:
+    lines = [f"  {name:10} {command.__doc__}" for name, command in known.items()]
+    return "\n".join(["python tools/course.py COMMAND", "", *lines])
+
+
+def _refuse(words: str) -> NoReturn:
+    print(words, file=sys.stderr)
+    raise SystemExit(2)
 
 
 def _steps(*steps: Step) -> None:
@@ -133,8 +162,9 @@ def _steps(*steps: Step) -> None:
 
 
 def _run(command: list[str], folder: Path = ROOT) -> None:
-    result = subprocess.run(command, cwd=folder, env=environment.variables(), check=False)
-    if result.returncode:
+    with environment.running(command, cwd=folder, env=environment.variables()) as process:
+        process.wait()
+    if process.returncode:
         raise Failure(f"This failed, see above: {' '.join(command)}")
 
 
@@ -160,16 +190,16 @@ def _bundle() -> None:
     if npm is None:
         raise Failure(f"There is no npm, which {BIN} should hold; remove .venv and run this again.")
     if not _is_installed():
-        _run([npm, "ci", "--no-audit", "--no-fund", "--silent"], FRONTEND)
+        # npm's own patience would let it be silent for two minutes where there is no network.
+        quick = ["--prefer-offline", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+        _run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error", *quick], FRONTEND)
     _run([npm, "run", "--silent", "check"], FRONTEND)
     _run([npm, "run", "--silent", "build"], FRONTEND)
 
 
 def _is_installed() -> bool:
-    done = FRONTEND / "node_modules" / ".package-lock.json"
-    return (
-        done.exists() and done.stat().st_mtime >= (FRONTEND / "package-lock.json").stat().st_mtime
-    )
+    wanted = FRONTEND / "package-lock.json"
+    return INSTALLED.exists() and INSTALLED.stat().st_mtime >= wanted.stat().st_mtime
 
 
 def _check_bundle() -> None:

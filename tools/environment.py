@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -9,19 +10,34 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections import deque
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from pathlib import Path
+from typing import Any
+
+from tools import folders
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 STAMP = VENV / "course-stamp"
+LOCK = ROOT / "_build" / "lock"  # of what sets up or builds
+WAITING = "another command is setting up or building; waiting for it"
 ROOM = 4_000_000_000  # bytes: PyTorch and what it needs, unpacked
+GRACE = 5  # seconds that a stopped process has to tidy up
+PATIENCE = 4  # seconds without a word from pip, after which a reader is told why
+# Each wait doubles: pip's own 5 retries of a network that isn't there take 8 seconds a package.
+PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--retries", "3")
 
 # What pip's last words mean, and what to do about it; the first that fits is said.
 CAUSES = (
-    (r"No space left|Errno 28", "The disk is full. Free some room, then run this again."),
+    (r"No space left|Errno 28", folders.FULL),
+    (
+        r"Permission denied|Read-only file system",
+        "pip may not write to the folder that is named above. Take it over, or remove .venv, "
+        "or copy the course to a folder of your own, then run this again.",
+    ),
     (
         r"NewConnectionError|ConnectTimeout|ConnectionError|name resolution|getaddrinfo|"
         r"Network is unreachable|Max retries|ReadTimeout|ProxyError",
@@ -75,17 +91,34 @@ def ensure() -> None:
     Raises:
         Failure: No venv module, no room, or the packages cannot be installed.
     """
-    wanted = fingerprint(ROOT / "requirements.txt", ROOT / "pyproject.toml")
-    if STAMP.exists() and STAMP.read_text() == wanted:
-        print("    ready")
-        return
+    if not _is_ready():
+        for folder in (VENV, LOCK.parent):
+            if problem := folders.unwritable(folder):
+                raise Failure(problem)
+        LOCK.parent.mkdir(exist_ok=True)
+        with folders.alone(LOCK, WAITING):
+            if not _is_ready():  # by the command that was waited for
+                _set_up()
+                return
+    print("    ready")
+
+
+def wanted() -> str:
+    """The stamp of an environment that is up to date."""
+    return fingerprint(ROOT / "requirements.txt", ROOT / "pyproject.toml")
+
+
+def _is_ready() -> bool:
+    return STAMP.exists() and STAMP.read_text() == wanted()
+
+
+def _set_up() -> None:
     STAMP.unlink(missing_ok=True)
     if not (VENV / "pyvenv.cfg").exists():
         _create()
-    pip = [python(), "-m", "pip", "install", "--disable-pip-version-check"]
-    _install([*pip, "-r", "requirements.txt"])
-    _install([*pip, "--no-deps", "--no-build-isolation", "-e", "."])
-    STAMP.write_text(wanted)
+    _install([python(), *PIP, "-r", "requirements.txt"])
+    _install([python(), *PIP, "--no-deps", "--no-build-isolation", "-e", "."])
+    STAMP.write_text(wanted())
 
 
 def _create() -> None:
@@ -99,25 +132,34 @@ def _create() -> None:
         raise Failure(
             "This Python has no venv module. On Debian or Ubuntu: sudo apt-get install python3-venv"
         )
-    result = subprocess.run(
-        [sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True
-    )
-    if result.returncode:
-        shutil.rmtree(VENV, ignore_errors=True)
-        raise Failure(f"The environment cannot be made:\n{result.stdout}{result.stderr}")
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    try:
+        with running([sys.executable, "-m", "venv", str(VENV)], **pipes) as process:
+            words, _ = process.communicate()
+        if process.returncode:
+            raise Failure(f"The environment cannot be made:\n{words}")
+    except BaseException:
+        shutil.rmtree(VENV, ignore_errors=True)  # half of one would be taken for a whole one
+        raise
 
 
 def _install(command: list[str]) -> None:
     """Run pip, show how far it is, and say in a sentence what went wrong."""
     last: deque[str] = deque(maxlen=40)
     seen = 0
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    slow = threading.Timer(PATIENCE, show, ["no answer yet from the package index; waiting for it"])
+    with running(command, cwd=ROOT, **pipes) as process, contextlib.ExitStack() as stack:
+        stack.callback(slow.cancel)
+        slow.start()
         assert process.stdout is not None
         for line in process.stdout:
+            if not line.startswith("Looking in"):  # which it says before it asks
+                slow.cancel()
             last.append(line.rstrip())
-            if line.startswith("Collecting "):
+            if "Retrying (Retry" in line:
+                show("the package index cannot be reached; trying again")
+            elif line.startswith("Collecting "):
                 seen += 1
                 show(f"{seen} packages: {line.split()[1]}")
             elif line.startswith("Installing collected") and seen > 1:
@@ -127,6 +169,28 @@ def _install(command: list[str]) -> None:
         words = "\n".join(last)
         advice = next((text for pattern, text in CAUSES if re.search(pattern, words)), None)
         raise Failure(f"{words}\n\n{advice or 'pip failed; its last words are above.'}")
+
+
+@contextlib.contextmanager
+def running(command: list[str], **options: Any) -> Iterator[subprocess.Popen]:
+    """A process that does not outlive the block: Ctrl+C, or an error in it, ends it as well.
+
+    Args:
+        command: The program and its arguments.
+        **options: As ``subprocess.Popen`` takes them.
+    """
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        except BaseException:
+            # In a terminal it was told by Ctrl+C itself. A second one makes the next step come.
+            for end in (None, process.terminate, process.kill):
+                if end:
+                    end()
+                with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                    process.wait(GRACE)
+                    break
+            raise
 
 
 def show(state: str | None) -> None:

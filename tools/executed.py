@@ -6,6 +6,7 @@ gave. Its questions come from a bank, of which the code tells only the name.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from tools.environment import ROOT, show
 
@@ -38,7 +40,8 @@ def forget_changed_banks(folder: Path, banks: Path = ROOT / "quizzes") -> None:
     for record in cache.list_cache_records():
         name = Path(record.uri).stem
         if before.get(name) != now.get(name):
-            cache.remove_cache(record.pk)
+            with contextlib.suppress(KeyError):  # of a record that a stopped build left alone
+                cache.remove_cache(record.pk)
     note.write_text(json.dumps(now), "utf-8")
 
 
@@ -63,13 +66,12 @@ def run_missing(folder: Path, paths: Iterable[Path]) -> list[Path]:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     cache = get_cache(folder)
     kept = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         runs = {}
         for path in paths:
             notebook = nbformat.read(path, as_version=4)
-            try:
-                cache.match_cache_notebook(notebook)
-            except KeyError:
+            if not _is_kept(cache, notebook):
                 run = pool.submit(
                     single_nb_execution,
                     notebook,
@@ -87,10 +89,24 @@ def run_missing(folder: Path, paths: Iterable[Path]) -> list[Path]:
                 bundle = CacheBundleIn(result.nb, str(path), data=took)
                 cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
                 kept.append(path)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # all are done, unless this was stopped
     show(None)
     return kept
 
 
+def _is_kept(cache: Any, notebook: Any) -> bool:
+    """Whether a notebook is kept whole: what was stopped may have left a record and no file."""
+    try:
+        cache.merge_match_into_notebook(notebook)
+    except (KeyError, ValueError):
+        return False
+    return True
+
+
 if __name__ == "__main__":
     forget_changed_banks(Path(sys.argv[1]))
-    run_missing(Path(sys.argv[1]), sorted(path for page in PAGES for path in ROOT.glob(page)))
+    try:
+        run_missing(Path(sys.argv[1]), sorted(path for page in PAGES for path in ROOT.glob(page)))
+    except KeyboardInterrupt:
+        os._exit(130)  # at once: threads that wait for their notebooks would hold it up

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import numbers
+import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class AtlasError(RuntimeError):
@@ -63,6 +65,19 @@ def finite(name: str, value: object) -> float:
     if number is None or not abs(number) <= sys.float_info.max:
         raise ValueError(f"{name} must be a finite number, not {value!r}.")
     return float(number)
+
+
+def folder(name: str, value: object) -> Path:
+    """Return ``value`` as a path.
+
+    Raises:
+        ValueError: ``value`` is neither text nor a path, or is empty.
+    """
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise ValueError(
+            f"{name} must be a folder's path, as text or as a pathlib.Path, not {value!r}."
+        )
+    return Path(os.fsdecode(value))
 
 
 def plain_number(value: object) -> int | float | None:

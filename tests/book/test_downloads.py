@@ -58,7 +58,8 @@ def test_the_published_wheel_holds_all_that_a_notebook_needs(book):
         inside = set(wheel.namelist())
     needed = {
         file.relative_to(ROOT).as_posix()
-        for pattern in ("**/*.py", "**/atlases/*.nc", "lesson/frontend/dist/*", "doctor/*.json")
+        for pattern in ("**/*.py", "engine/atlases/*.nc", "engine/atlases/SHA256SUMS")
+        + ("lesson/frontend/dist/*", "doctor/*.json")
         for file in (ROOT / "vgplib").glob(pattern)
     }
     needed |= {f"vgplib/quizzes/{bank.name}" for bank in (ROOT / "quizzes").glob("*.json")}

@@ -97,6 +97,7 @@ def changed(path, name, change):
         data = file.load()
     change(data[name].values)
     data.to_netcdf(path, engine="h5netcdf")
+    atlas._note(path)
     atlas._load.cache_clear()
 
 
@@ -166,7 +167,7 @@ def test_building_gives_what_was_run_cut_to_its_length(tmp_path):
     data = atlas.at(exp, {"length": 3}, tmp_path)
     assert data["signal"].values.tolist() == [[0, 10, 20], [1, 11, 21]]
     assert data["layer"].values.tolist() == [1, 2, 3]
-    assert sorted(os.listdir(tmp_path)) == ["small.nc"]
+    assert sorted(os.listdir(tmp_path)) == [atlas.SUMS, "small.nc"]
 
 
 def test_a_stopped_build_goes_on_where_it_was_and_leaves_no_half_file(tmp_path):
@@ -205,7 +206,7 @@ def test_what_a_stopped_build_of_another_version_left_is_cleared_away(tmp_path):
         atlas.build(small(stopping), tmp_path, progress=False)
     assert len(os.listdir(tmp_path)) == 1
     atlas.build(small(version=2), tmp_path, progress=False)
-    assert os.listdir(tmp_path) == ["small.nc"]
+    assert sorted(os.listdir(tmp_path)) == [atlas.SUMS, "small.nc"]
 
 
 def test_a_full_disk_leaves_the_old_atlas_as_it_was_and_no_half_file(tmp_path):
@@ -222,7 +223,7 @@ def test_a_full_disk_leaves_the_old_atlas_as_it_was_and_no_half_file(tmp_path):
     assert path.read_bytes() == before
     assert not list(tmp_path.glob("**/*.half"))
     atlas.build(small(version=2), tmp_path, progress=False)
-    assert os.listdir(tmp_path) == ["small.nc"]
+    assert sorted(os.listdir(tmp_path)) == [atlas.SUMS, "small.nc"]
 
 
 def test_an_atlas_says_what_it_is_made_of(tmp_path):

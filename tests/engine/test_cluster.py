@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from dataclasses import replace
 
 import numpy as np
@@ -58,11 +59,32 @@ def make_trap(flag, at):
     return trap
 
 
+def stands_alone(problem):
+    """Whether a traceback shows this exception by itself, and not after pages of others."""
+    return "".join(traceback.format_exception(problem)).count("Traceback") == 1
+
+
 def test_a_real_grid_has_the_same_bits_here_and_there(scheduler):
     axes = {"activation": ["tanh", "relu"], "weight_scale": [1.0, 2.0], "depth": [5, 10]}
     here = vgp.sweep("error-signal", **axes, seeds=3, progress=False)
     there = vgp.sweep("error-signal", **axes, seeds=3, progress=False, scheduler=scheduler)
     assert there.identical(here)
+
+
+def test_few_tasks_are_handed_over_at_once_and_none_is_forgotten(scheduler, monkeypatch):
+    monkeypatch.setattr(cluster, "AT_ONCE", 2)  # of 8 chunks
+    held = []
+
+    def watched():
+        for label in range(8):
+            held.append(label)
+            yield label, (label,)
+
+    found = {}
+    for label, result in cluster.results(scheduler, abs, watched(), str):
+        found[label] = result
+        assert len(held) <= len(found) + 2
+    assert found == {label: label for label in range(8)}
 
 
 def test_a_killed_worker_costs_its_chunk_only(scheduler, tmp_path):
@@ -144,11 +166,11 @@ def test_a_scheduler_that_is_not_there_is_named_and_nothing_is_left(tmp_path, mo
     before = {thread.name for thread in threading.enumerate()}
     folder = tmp_path / "kept"
     for address in ("tcp://127.0.0.1:1", "nonsense", "carrier-pigeon://127.0.0.1:1"):
-        with pytest.raises(GridError, match=f"no Dask scheduler answers at '{address}'"):
+        with pytest.raises(GridError, match=f"no Dask scheduler answers at '{address}'") as raised:
             vgp.sweep("chain", scheduler=address, folder=folder, progress=False)
+        assert stands_alone(raised.value)
         assert not folder.exists()
-    # What the two libraries keep: a client of Dask that finds nobody leaves its loop behind.
-    kept = {"Dask-Offload_0", "IO loop", "tqdm_monitor"}
+    kept = {"Dask-Offload_0", "tqdm_monitor"}  # what the two libraries keep
     assert {t.name for t in threading.enumerate()} - before <= kept
 
 
@@ -178,8 +200,9 @@ def test_a_lost_scheduler_is_named_and_what_is_finished_is_kept(tmp_path, monkey
                 os.kill(pid, signal.SIGKILL)
 
         address = process.stdout.readline().strip()
-        with pytest.raises(GridError, match=f"the scheduler at {address} was lost"):
+        with pytest.raises(GridError, match=f"the scheduler at {address} was lost") as raised:
             measure(Grid.whole(toy(make_run(trap))), scheduler=address, folder=folder)
+    assert stands_alone(raised.value)
     assert "of 120 runs are kept in" in capsys.readouterr().err
     whole = measure(Grid.whole(toy(make_run())), folder=folder, progress=False)
     assert whole.identical(measure(Grid.whole(toy(make_run())), progress=False))

@@ -32,10 +32,32 @@ def test_every_make_target_is_a_command():
     assert sorted(targets) == sorted(command.__name__ for command in commands.COMMANDS)
 
 
-@pytest.mark.parametrize("arguments", [[], ["nosuchthing"], ["serve", "more"]])
-def test_without_a_command_the_commands_are_listed(arguments):
-    with pytest.raises(SystemExit, match="serve .*\n.*test "):
+@pytest.mark.parametrize("arguments", [[], ["help"], ["--help"]])
+def test_without_a_command_the_commands_are_listed(arguments, capsys):
+    commands.main(arguments)
+    assert re.search("serve .*\n.*test ", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["biuld"], "There is no command 'biuld'. Did you mean 'build'?"),
+        (["Serve"], "There is no command 'Serve'. Did you mean 'serve'?"),
+        (["xyz"], "There is no command 'xyz'.\n"),
+        (["serve", "more"], "serve takes no arguments: leave out 'more'"),
+    ],
+)
+def test_a_wrong_call_is_named_with_what_is_nearest(arguments, words, capsys):
+    with pytest.raises(SystemExit) as ended:
         commands.main(arguments)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_make_names_an_unknown_command_too():
+    run = subprocess.run(["make", "notebook"], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "There is no command 'notebook'. Did you mean 'notebooks'?" in run.stderr
 
 
 def test_what_stands_behind_atlas_is_for_it(monkeypatch):
@@ -89,6 +111,7 @@ def test_too_little_room_is_said_before_anything_is_made(monkeypatch, tmp_path):
         ("OSError: [Errno 28] No space left on device", "disk is full"),
         ("Failed to establish a new connection: NewConnectionError(x)", "Check the network"),
         ("ERROR: No matching distribution found for torch==2.13.0", "pinned package"),
+        ("OSError: [Errno 13] Permission denied: '/x/.venv/lib'", "may not write"),
         ("something else", "last words"),
     ],
 )

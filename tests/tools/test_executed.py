@@ -1,5 +1,7 @@
 """A build runs those notebooks whose code or questions changed, and no others."""
 
+import shutil
+
 import nbformat
 from jupyter_cache import get_cache
 from nbformat.v4 import new_code_cell, new_notebook
@@ -41,3 +43,13 @@ def test_what_is_missing_is_run_and_kept_and_a_failing_notebook_is_not(tmp_path)
     _, merged = cache.merge_match_into_notebook(nbformat.read(paths[0], as_version=4))
     assert merged.cells[0].outputs[0].text == "42\n"
     assert run_missing(folder, paths[:1]) == []
+
+
+def test_a_record_without_its_notebook_is_not_taken_for_kept(tmp_path):
+    """A build that is stopped at the wrong moment leaves one."""
+    folder, path = tmp_path / "executed", tmp_path / "good.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("print(6 * 7)")]), path)
+    assert run_missing(folder, [path]) == [path]
+    shutil.rmtree(folder / "executed")
+    assert run_missing(folder, [path]) == [path]
+    assert run_missing(folder, [path]) == []

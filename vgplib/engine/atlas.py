@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FOLDER = Path(__file__).parent / "atlases"
+SUMS = "SHA256SUMS"  # beside the atlases; ``sha256sum --check SHA256SUMS`` reads it, too
 MANTISSA_BITS = (
     17  # about five significant digits: what a chart can show, at a fraction of the size
 )
@@ -51,8 +52,8 @@ def load(name: str, folder: Path | None = None) -> xr.Dataset:
 
     Raises:
         ValueError: There is no experiment of that name.
-        AtlasError: The file is missing, damaged, or made by another version; the message
-            gives the command that rebuilds it.
+        AtlasError: The file is missing, damaged (it is not what its checksum says), or made by
+            another version; the message gives the command that rebuilds it.
     """
     return _load(experiment(name), folder or FOLDER)
 
@@ -66,10 +67,16 @@ def _load(exp: Experiment, folder: Path) -> xr.Dataset:
     if not path.exists():
         raise AtlasError(f"the atlas {path.name} is missing from {path.parent}. {mend}")
     try:
+        # Nothing in the file itself tells a flipped bit.
+        if hashlib.sha256(path.read_bytes()).hexdigest() != _sums(folder).get(path.name):
+            raise ValueError(f"{SUMS} in {folder} has another checksum for it, or none")
         with xr.open_dataset(path, engine="h5netcdf") as file:
             data = file.load()
     except (OSError, ValueError, KeyError, RuntimeError) as problem:
-        raise AtlasError(f"the atlas {path.name} is damaged ({problem}). {mend}") from problem
+        raise AtlasError(
+            f"the atlas {path.name} is damaged ({problem}). Get it again from where the course or "
+            f"vgplib is from. {mend.replace('Rebuild', 'Or rebuild')}"
+        ) from problem
     if data.attrs.get("recipe") != recipe(exp):
         made = json.loads(data.attrs.get("recipe", "{}")).get("version", "unknown")
         raise AtlasError(
@@ -135,11 +142,30 @@ def build(
     )
     try:
         write(path, content)
+        _note(path)
     except OSError as problem:
         raise GridError(f"{path} cannot be written: {problem}.") from problem
     shutil.rmtree(parts)
     _load.cache_clear()
     return path
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """The checksum of each atlas in a folder by its file's name."""
+    path = folder / SUMS
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _note(path: Path) -> None:
+    """Keep an atlas's checksum beside it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    known = _sums(path.parent) | {path.name: hashlib.sha256(path.read_bytes()).hexdigest()}
+    lines = "".join(f"{known[name]}  {name}\n" for name in sorted(known))
+    write(path.with_name(SUMS), lines.encode())
 
 
 def _shorten(data: xr.DataArray) -> xr.DataArray:

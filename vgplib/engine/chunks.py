@@ -144,11 +144,7 @@ def gather(parts: Iterable[Part], count: int, limit: float = math.inf) -> xr.Dat
         longest |= {d: part[d] for d in own if d not in longest or part[d].size > longest[d].size}
         first = first or {str(k): v[0] for k, v in part.data_vars.items() if "length_" not in k}
     shapes = {k: (count, *(longest[str(d)].size for d in v.dims)) for k, v in first.items()}
-    size = 8 * sum(map(math.prod, shapes.values()))
-    if size > limit:
-        raise GridError(
-            f"the results take {memory.show(size)} by themselves: call again with more memory."
-        )
+    _refuse(8 * sum(map(math.prod, shapes.values())), limit)
     blocks = {k: np.full(shape, np.nan) for k, shape in shapes.items()}
     lengths = {d: np.empty(count, dtype="int32") for d in longest}
     for runs, part in parts:
@@ -164,6 +160,20 @@ def gather(parts: Iterable[Part], count: int, limit: float = math.inf) -> xr.Dat
         },
         coords={d: v.values for d, v in longest.items()},
     )
+
+
+def refuse_too_large(count: int, part: xr.Dataset, limit: float) -> None:
+    """Raise :class:`GridError` if ``count`` runs like those of a part take more than ``limit``."""
+    kept = [v for k, v in part.data_vars.items() if "length_" not in str(k)]
+    _refuse(8 * count * sum(math.prod(v.shape[1:]) for v in kept), limit)
+
+
+def _refuse(size: int, limit: float) -> None:
+    if size > limit:
+        raise GridError(
+            f"the results take {memory.show(size)} by themselves, more than "
+            f"memory={memory.show(limit)}: give fewer values or seeds, or more memory."
+        )
 
 
 def _brief(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import warnings
@@ -11,6 +12,7 @@ from typing import Any
 
 from vgplib.errors import GridError
 
+AT_ONCE = 512  # tasks that the scheduler has: more than workers, and few enough to be held
 TIMEOUT = 30  # seconds in which a scheduler must answer; a busy machine takes its time
 
 # Dask has workers give memory back to the system after each small tensor, and ask for it again: of
@@ -46,58 +48,88 @@ def local() -> Iterator[str | None]:
 
 
 def results(
-    address: str, function: Callable[..., Any], tasks: list[tuple[Any, ...]], names: list[str]
-) -> Iterator[tuple[int, Any]]:
-    """Call ``function`` with each of ``tasks`` on the cluster.
+    address: str,
+    function: Callable[..., Any],
+    tasks: Iterator[tuple[Any, tuple[Any, ...]]],
+    named: Callable[..., str],
+) -> Iterator[tuple[Any, Any]]:
+    """Call ``function`` for each of ``tasks`` on the cluster.
 
     What a lost worker had to do, the scheduler gives to another one.
 
     Args:
         address: The scheduler's, such as ``"tcp://127.0.0.1:8786"``.
         function: What the workers call; its module must be installed there.
-        tasks: Its positional arguments, task by task.
-        names: What each task is, for the message when it fails.
+        tasks: For each task its label, and the function's positional arguments.
+        named: Of such arguments, what the task is, for the message when it fails.
 
     Yields:
-        The number of a task and its result, in the order in which they finish.
+        The label of a task and its result, in the order in which they finish.
 
     Raises:
         GridError: Dask is not installed, no scheduler answers, it is lost, or a task failed.
     """
     try:
-        from distributed import Client, as_completed
+        from distributed import as_completed
     except ImportError as problem:
         raise GridError(
             "a scheduler needs Dask, which is not installed: pip install dask distributed."
         ) from problem
 
-    try:
-        client = Client(address, timeout=TIMEOUT, set_as_default=False)
-    except (OSError, ValueError, TypeError) as problem:
-        raise GridError(f"no Dask scheduler answers at {address!r}: {problem}") from problem
-    with client:
+    with _client(address) as client:
         if not client.scheduler_info()["workers"]:
             warnings.warn(f"{address} has no workers yet; waiting for one.", stacklevel=2)
-        # Keys are made up (pure=False): a key that another client uses would share its result.
-        numbers = {
-            client.submit(function, *task, pure=False): number for number, task in enumerate(tasks)
-        }
-        for future in as_completed(list(numbers), loop=client.loop):
-            # Taken out, so that a worker may forget a result that is stored.
-            number = numbers.pop(future)
-            yield number, _result(future, address, names[number])
+        # A future that nobody holds lets its worker forget the result.
+        held: dict[Any, tuple[Any, tuple[Any, ...]]] = {}
+        finished = as_completed(loop=client.loop)
+
+        def hand_over(count: int) -> None:
+            for label, task in itertools.islice(tasks, count):
+                # The key is made up (pure=False): one that another client uses would share its
+                # result.
+                future = client.submit(function, *task, pure=False)
+                held[future] = label, task
+                finished.add(future)
+
+        hand_over(AT_ONCE)
+        for future in finished:
+            label, task = held.pop(future)
+            result = _result(future, address, lambda task=task: named(*task))
+            hand_over(1)
+            yield label, result
 
 
-def _result(future: Any, address: str, name: str) -> Any:
+def _client(address: str) -> Any:
+    from distributed import Client
+
+    class Quiet(Client):
+        """A client that leaves no thread behind where it finds no scheduler."""
+
+        def start(self, **options: Any) -> None:
+            try:
+                super().start(**options)
+            except BaseException:
+                self.close()
+                self._loop_runner.stop()  # which close() leaves running where it was closed before
+                raise
+
+    try:
+        return Quiet(address, timeout=TIMEOUT, set_as_default=False)
+    except (OSError, ValueError, TypeError) as problem:
+        # Of Dask's own words, which are a page long, the last line is what is said here.
+        raise GridError(f"no Dask scheduler answers at {address!r}: {problem}") from None
+
+
+def _result(future: Any, address: str, name: Callable[[], str]) -> Any:
     from distributed import CancelledError
 
     try:
         return future.result()
-    except CancelledError as problem:
-        raise GridError(f"the scheduler at {address} was lost.") from problem
+    except CancelledError:
+        raise GridError(f"the scheduler at {address} was lost.") from None
     except GridError:
         raise
     except Exception as problem:
         raise GridError(
-            f"a worker of {address} failed at {name}: {type(problem).__name__}: {problem}"
+            f"a worker of {address} failed at {name()}: {type(problem).__name__}: {problem}"
         ) from problem

@@ -12,6 +12,7 @@ import itertools
 import json
 import math
 import sys
+from array import array
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ import numpy as np
 
 from vgplib import errors
 from vgplib.engine import cluster, memory, provenance
-from vgplib.engine.chunks import Store, gather
+from vgplib.engine.chunks import Store, gather, refuse_too_large
 from vgplib.engine.experiment import Experiment, Settings
 from vgplib.engine.runs import measure_runs, named, told
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 MAX_RUNS = 128  # of a batch: more is hardly faster, and would be lost when a run is stopped
 MAX_SINGLES = 16  # of an experiment without batches
+SLICE = 2**16  # runs that are planned at once
 
 
 @dataclass(frozen=True)
@@ -155,14 +157,16 @@ def measure(
         One dimension per axis, then ``seed``, then the experiment's own.
 
     Raises:
-        ValueError: ``bound`` is no size, or one run takes more.
-        GridError: A run failed, the folder cannot be used, or the cluster cannot be reached.
+        ValueError: ``bound`` is no size, or less than one run, or than all in the least, takes.
+        GridError: A run failed, the results take more than ``bound``, the folder cannot be used,
+            or the cluster cannot be reached.
     """
     size = memory.parse(bound)
+    _check_count(grid, size)
     groups = _groups(grid, size)
     store = Store(folder, {**grid.recipe(), **provenance.versions()})
     try:
-        _fill(grid, groups, store, scheduler, progress)
+        _fill(grid, groups, store, scheduler, progress, size)
         result = _label(grid, gather(store, len(grid), limit=size))
     except BaseException:
         if store:
@@ -180,13 +184,24 @@ def measure(
     return result
 
 
-def _groups(grid: Grid, size: int) -> list[tuple[list[int], int]]:
+def _check_count(grid: Grid, size: int) -> None:
+    """Refuse more runs than can be told apart and kept, one number each, in ``size`` bytes."""
+    settings = math.prod(grid.shape)
+    runs = settings * grid.seeds
+    least = 8 * settings + (1 + 8) * runs  # a setting's number; whether a run is done, its result
+    if least > size:
+        raise ValueError(
+            f"{runs:,} runs take {memory.show(least)} at least, more than "
+            f"memory={memory.show(size)}: give fewer values or seeds, or more memory."
+        )
+
+
+def _groups(grid: Grid, size: int) -> list[tuple[np.ndarray, int]]:
     """The numbers of the settings that go together, and how many runs at most go at once."""
     exp, batch = grid.exp, grid.exp.batch
-    count = len(grid) // grid.seeds
     if batch is None:
-        return [(list(range(count)), MAX_SINGLES)]
-    together: dict[Hashable, list[int]] = {}
+        return [(np.arange(math.prod(grid.shape)), MAX_SINGLES)]
+    together: dict[Hashable, array[int]] = {}
     needs: dict[Hashable, int] = {}
     for number, settings in enumerate(grid.settings()):
         key, need = batch.group(settings), batch.nbytes(settings)
@@ -195,41 +210,57 @@ def _groups(grid: Grid, size: int) -> list[tuple[list[int], int]]:
                 f"one run of {exp.name} at {told(settings)} takes {memory.show(need)}, "
                 f"more than memory={memory.show(size)}."
             )
-        together.setdefault(key, []).append(number)
+        together.setdefault(key, array("q")).append(number)
         needs[key] = max(need, needs.get(key, 1))
-    return [(numbers, min(MAX_RUNS, size // needs[key])) for key, numbers in together.items()]
+    return [
+        (np.asarray(numbers), min(MAX_RUNS, size // needs[key]))
+        for key, numbers in together.items()
+    ]
 
 
 def _chunks(
-    grid: Grid, groups: list[tuple[list[int], int]], done: np.ndarray
+    grid: Grid, groups: list[tuple[np.ndarray, int]], done: np.ndarray
 ) -> Iterator[np.ndarray]:
     """The numbers of the runs that are still to do, chunk by chunk."""
     for numbers, most in groups:
-        runs = np.add.outer(np.array(numbers) * grid.seeds, np.arange(grid.seeds))
-        # A batch draws once what its runs with the same seed share: those go together.
-        order = runs.ravel() if grid.exp.batch is None else runs.T.ravel()
-        left = order[~done[order]]
-        yield from (left[i : i + most] for i in range(0, len(left), most))
+        left = np.empty(0, dtype=np.int64)
+        for start in range(0, len(numbers) * grid.seeds, SLICE):
+            place = np.arange(start, min(start + SLICE, len(numbers) * grid.seeds))
+            if grid.exp.batch is None:
+                which, seed = np.divmod(place, grid.seeds)
+            else:  # a batch draws once what its runs with the same seed share: those go together
+                seed, which = np.divmod(place, len(numbers))
+            runs = numbers[which] * grid.seeds + seed
+            left = np.concatenate([left, runs[~done[runs]]])
+            full = len(left) // most * most
+            yield from left[:full].reshape(-1, most)
+            left = left[full:]
+        if len(left):
+            yield left
 
 
 def _fill(
     grid: Grid,
-    groups: list[tuple[list[int], int]],
+    groups: list[tuple[np.ndarray, int]],
     store: Store,
     scheduler: str | None,
     progress: bool,
+    size: int,
 ) -> None:
     """Measure the chunks that are not in the store, and put each there when it is finished."""
     from tqdm import tqdm
 
     done = store.check(len(grid))
-    chunks = list(_chunks(grid, groups, done))
-    tasks = [(grid.exp, grid.pairs(chunk), provenance.versions()) for chunk in chunks]
+    versions = provenance.versions()
+    tasks = (
+        (chunk, (grid.exp, grid.pairs(chunk), versions)) for chunk in _chunks(grid, groups, done)
+    )
     if scheduler is None:
-        results = ((number, measure_runs(*task)) for number, task in enumerate(tasks))
+        results = ((chunk, measure_runs(*task)) for chunk, task in tasks)
     else:
-        names = [named(exp, pairs) for exp, pairs, _ in tasks]
-        results = cluster.results(scheduler, measure_runs, tasks, names)
+        results = cluster.results(
+            scheduler, measure_runs, tasks, lambda exp, pairs, _: named(exp, pairs)
+        )
     bar = tqdm(
         total=len(grid),
         initial=int(done.sum()),
@@ -238,9 +269,10 @@ def _fill(
         disable=not progress,
     )
     with closing(results), bar:
-        for number, data in results:
-            store.add(chunks[number], data)
-            bar.update(len(chunks[number]))
+        for chunk, data in results:
+            store.add(chunk, data)
+            bar.update(len(chunk))
+            refuse_too_large(len(grid), data, size)  # now, not when all of them are measured
 
 
 def _label(grid: Grid, runs: xr.Dataset) -> xr.Dataset:

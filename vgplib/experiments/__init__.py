@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vgplib import errors
 from vgplib.engine import experiment as _engine
 from vgplib.engine.experiment import EXPERIMENTS, Experiment, Settings, experiment
 from vgplib.experiments import (
@@ -159,9 +159,11 @@ def sweep(
 
     Raises:
         ValueError: An unknown name, an axis that is empty, holds a value twice or one that is
-            not allowed, or a ``memory`` that is no size or too small for one run.
+            not allowed, a ``folder`` that is no path, or a ``memory`` that is no size, or too
+            small for one run or for so many.
         vgplib.errors.GridError: A run failed, the disk is full, ``folder`` cannot be used or
-            holds another grid, or no scheduler answers; the message names which and where.
+            holds another grid, the results take more than ``memory`` by themselves, or no
+            scheduler answers; the message names which and where.
     """
     from vgplib.engine.grid import Grid, measure
 
@@ -170,7 +172,7 @@ def sweep(
         grid,
         bound=memory,
         scheduler=scheduler,
-        folder=None if folder is None else Path(folder),
+        folder=None if folder is None else errors.folder("folder", folder),
         progress=progress,
     )
     return data.squeeze([name for name in grid.axes if np.ndim(axes.get(name, 0)) == 0])
