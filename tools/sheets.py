@@ -160,8 +160,8 @@ def table(name: str) -> str:
     words = sum(step.words() for step in sheet.steps)
     votes = sum(bool(step.at) for step in sheet.steps)
     made = (
-        f"{clock} of {sheet.minutes} minutes. Telling it all, {words:,} words, takes "
-        f"{round(words / PACE)} of them, and {votes} votes take {VOTE * votes}."
+        f"{clock} of {sheet.minutes} minutes. Telling it all, {words:,} words at {PACE} a minute, "
+        f"takes {round(words / PACE)} of them, and {votes} votes take {VOTE * votes}."
     )
     return f'{made}\n\n<div class="vgp-cards vgp-sheet">\n\n{HEAD}{lines}\n</div>'
 
