@@ -14,9 +14,10 @@ const DAMAGED = "vgp-progress-damaged";
  * @typedef {{version: 1, answers: Answers, votes: Record<string, Vote>,
  *   guesses: Record<string, string>, chapters: Record<string, Tally>,
  *   patients: Record<string, Diagnosed>, cards: Record<string, Grade>,
- *   heard: Record<string, number>, speed: number}} Store
+ *   heard: Record<string, number>, speed: number, missed: Record<string, string[]>}} Store
  *   guesses: by prediction; an empty text where the reader wanted to see it without a guess;
- *   cards: by question of the self-test; heard: by recording, the second where it was left
+ *   cards: by question of the self-test; heard: by recording, the second where it was left;
+ *   missed: by chapter, the questions that were answered wrong and not repeated since
  */
 
 /** @type {Store} where the browser keeps nothing for us, progress lasts as long as the page */
@@ -38,6 +39,7 @@ function empty() {
     cards: {},
     heard: {},
     speed: 1,
+    missed: {},
   };
 }
 
@@ -106,7 +108,8 @@ function parse(text) {
       isRecordOf(store.patients, isDiagnosed) &&
       isRecordOf(store.cards, isGrade) &&
       isRecordOf(store.heard, isPositive) &&
-      isPositive(store.speed);
+      isPositive(store.speed) &&
+      isRecordOf(store.missed, (ids) => Array.isArray(ids) && ids.every(isText));
     return good ? store : null;
   } catch {
     return null;
@@ -182,7 +185,34 @@ export const keep = (chapter, question, choice) =>
  *
  * @param {string} chapter
  */
-export const forget = (chapter) => update(({ answers }) => delete answers[chapter]);
+export const forget = (chapter) =>
+  update(({ answers, missed }) => {
+    delete answers[chapter];
+    delete missed[chapter];
+  });
+
+/** The questions that were answered wrong, by chapter. */
+export const missed = () => read().missed;
+
+/**
+ * Note that a question was answered wrong.
+ *
+ * @param {string} chapter
+ * @param {string} question
+ */
+export function miss(chapter, question) {
+  if (!missed()[chapter]?.includes(question))
+    update(({ missed }) => (missed[chapter] ??= []).push(question));
+}
+
+/**
+ * A question that was missed is answered right, later.
+ *
+ * @param {string} chapter
+ * @param {string} question
+ */
+export const repeated = (chapter, question) =>
+  update(({ missed }) => (missed[chapter] = (missed[chapter] ?? []).filter((id) => id !== question)));
 
 /**
  * What the reader said to a claim.
