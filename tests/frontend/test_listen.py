@@ -160,6 +160,19 @@ def test_the_place_and_the_speed_are_remembered(show):
     assert 7 <= stored(page)["heard"][NAME] < 17
 
 
+def test_a_place_just_behind_the_beginning_is_the_beginning(show):
+    page = show(*PAGE)
+    player(page).get_by_role("button", name="Listen").click()
+    player(page).get_by_role("combobox", name="Speed").select_option("2×")
+    player(page).get_by_role("button", name="Pause").click()
+    player(page).locator("audio").evaluate("(audio) => (audio.currentTime = 0.03)")
+    player(page).get_by_role("slider").dispatch_event("change")
+    assert stored(page)["heard"] == {}
+    page.reload()
+    assert player(page).locator(".vgp-time").inner_text() == f"0:{int(SPOKEN['seconds'])}"
+    assert stored(page)["speed"] == 2
+
+
 @pytest.mark.parametrize("kept", [{"heard": {NAME: "7"}}, {"heard": [7]}, {"speed": 0}])
 def test_a_damaged_place_or_speed_is_set_aside(show, kept):
     page = show(*PAGE)

@@ -298,7 +298,8 @@ export const heard = (recording) => read().heard[recording] ?? 0;
  */
 export const keepHeard = (recording, second) =>
   update(({ heard }) => {
-    if (second > 0) heard[recording] = Math.round(10 * second) / 10;
+    const rounded = Math.round(10 * second) / 10;
+    if (rounded > 0) heard[recording] = rounded;
     else delete heard[recording];
   });
 
