@@ -1,6 +1,6 @@
 # Each command sets up what it needs; `python tools/course.py` does the same without make.
 PYTHON ?= python3
-COMMANDS := serve test lab build pdf stick atlas bench notebooks audio frontend clean
+COMMANDS := serve test lab build pdf stick atlas bench notebooks audio films frontend clean
 
 .PHONY: help $(COMMANDS)
 help:

@@ -99,6 +99,11 @@ def audio() -> None:
     _steps(SET_UP, ("Recording", lambda: _python("-m", "tools.audio")))
 
 
+def films() -> None:
+    """Draw the films anew; for maintainers, with FFmpeg."""
+    _steps(SET_UP, ("Drawing the films", lambda: _python("-m", "tools.films")))
+
+
 def frontend() -> None:
     """Build the benches' script from its sources; for maintainers."""
     _steps(SET_UP, ("Building the bundle", _bundle))
@@ -116,7 +121,10 @@ def clean() -> None:
             shutil.rmtree(path)
 
 
-COMMANDS = (serve, test, lab, build, pdf, stick, atlas, bench, notebooks, audio, frontend, clean)
+COMMANDS = (
+    *(serve, test, lab, build, pdf, stick, atlas, bench),
+    *(notebooks, audio, films, frontend, clean),
+)
 
 
 def main(arguments: list[str]) -> None:

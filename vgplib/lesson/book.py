@@ -2,7 +2,7 @@
 
 Listed in ``_config.yml``. It adds the book's style sheet and the benches' script to every page,
 leaves out what the theme would load and the book does not use, and lets ``links``, ``downloads``
-and ``recordings`` do what they are for.
+``recordings`` and ``videos`` do what they are for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sphinx.util.fileutil import copy_asset_file
 from sphinx.util.math import get_node_equation_number
 
 import vgplib
-from vgplib.lesson import downloads, links, mathml, recordings
+from vgplib.lesson import downloads, links, mathml, recordings, videos
 from vgplib.lesson.bench import fill
 from vgplib.lesson.bundle import finished
 
@@ -126,6 +126,7 @@ def _mend_page(
     if "body" in context:
         body = links.to_pages(app, page, finished(context["body"], functools.partial(_fill, app)))
         body = links.explain_terms(app, page, body)
+        body = videos.captioned(body, Path(app.srcdir, page).parent)
         context["body"] = body + recordings.offer(app, page, context)
     # The state of widgets is for live front ends; here it would be the tables once more.
     context["script_files"] = [
@@ -164,6 +165,7 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
     if runs := getattr(app.env, "mystnb_config", None):  # a book may have no notebooks
         kept = Path(runs.execution_cache_path) if runs.execution_mode == "cache" else None
         downloads.publish(Path(runs.output_folder), pages / "_sources", kept)
+    videos.publish(Path(app.srcdir), pages)
     static = pages / "_static"
     # Not straight into _static: Jupyter Book would add each script there to each page.
     (static / "vgp").mkdir(exist_ok=True)
