@@ -7,7 +7,7 @@ in the same process, the next one's networks seemed to take none.
 import subprocess
 import sys
 
-NAMES = "measure watch examine doctor engine grid pages moves live times".split()
+NAMES = "measure watch examine doctor engine grid pages moves live times learners".split()
 
 for name in NAMES:
     subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)

@@ -1,4 +1,4 @@
-"""What one waits for: the book, a notebook, an import.
+"""What one waits for: the book, and an import; for notebooks, see ``learners``.
 
 ``python -m benchmarks.times`` prints a table; ``make bench`` runs it too.
 """
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from tools import book, notebooks
+from tools import book
 
 ROUNDS = 7
 
@@ -32,10 +32,6 @@ def main() -> None:
     """Print the table."""
     print("\nseconds")
     print(f"{import_cost():8.2f}  import vgplib, beyond import torch (at most 0.5)")
-    for path in notebooks.paths():
-        start = time.perf_counter()
-        notebooks.execute(path)
-        print(f"{time.perf_counter() - start:8.1f}  running {path.name} (at most 20)")
     book.STAMP.unlink(missing_ok=True)
     start = time.perf_counter()
     book.build()

@@ -28,7 +28,7 @@ WHEELS = BUILD / "wheels"  # of vgplib, by what is in it
 EXECUTED = BUILD / "executed"  # notebooks that were run, by what they were run with
 INPUTS = (
     *("_config.yml", "_toc.yml", "intro.ipynb", "pyproject.toml", "setup.py", "requirements.txt"),
-    *("chapters", "quizzes", "appendix", "vgplib"),
+    *("chapters", "quizzes", "appendix", "audio", "vgplib"),
 )
 PACKAGE = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "quizzes", "vgplib")
 LOOK = frozenset({"frontend", "static", "templates"})  # of vgplib: no notebook runs these

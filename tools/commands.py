@@ -64,6 +64,21 @@ def check() -> None:
     _steps(SET_UP, *_checks(), ("Running the quick tests", lambda: _tests(*QUICK)))
 
 
+def pdf() -> None:
+    """Set up, build the book, and print all of it into one PDF."""
+    _steps(
+        SET_UP,
+        ("Looking for a browser", browser.ensure),
+        BUILD,
+        ("Printing", lambda: _python("-m", "tools.pdf")),
+    )
+
+
+def stick() -> None:
+    """Set up, build the book, and put all that a room without a network needs into a folder."""
+    _steps(SET_UP, BUILD, ("Filling the folder", lambda: _python("-m", "tools.stick")))
+
+
 def lab() -> None:
     """Set up and open the chapters in JupyterLab."""
     # Jupyter refuses root, who is everybody in a container, unless told.
@@ -93,6 +108,16 @@ def notebooks() -> None:
     _steps(SET_UP, ("Making the notebooks", lambda: _python("tools/notebooks.py")))
 
 
+def audio() -> None:
+    """Record what the pages read aloud, where its text changed; for maintainers."""
+    _steps(SET_UP, ("Recording", lambda: _python("-m", "tools.audio")))
+
+
+def films() -> None:
+    """Draw the films anew; for maintainers, with FFmpeg."""
+    _steps(SET_UP, ("Drawing the films", lambda: _python("-m", "tools.films")))
+
+
 def frontend() -> None:
     """Build the benches' script from its sources; for maintainers."""
     _steps(SET_UP, ("Building the bundle", _bundle))
@@ -110,7 +135,10 @@ def clean() -> None:
             shutil.rmtree(path)
 
 
-COMMANDS = (serve, test, check, lab, build, atlas, bench, notebooks, frontend, clean)
+COMMANDS = (
+    *(serve, test, check, lab, build, pdf, stick, atlas, bench),
+    *(notebooks, audio, films, frontend, clean),
+)
 
 
 def main(arguments: list[str]) -> None:

@@ -114,10 +114,10 @@ def _line(row: Row) -> str:
     if row.bench:
         place = bench(row.bench)
         measured = measured.replace("shown[", f"{place['readouts']}[")
-        measured += f" [Experiment {place['number']}]({_to(row.bench)})"
+        measured += f" [Experiment {place['number']}]({to(row.bench)})"
     if row.claim:
         between = " · " if row.bench else " "
-        measured += f"{between}[Vote on it]({_to(f'{_asked_by(row.claim)}#claim-{row.claim}')})"
+        measured += f"{between}[Vote on it]({to(f'{_asked_by(row.claim)}#claim-{row.claim}')})"
     return f"| {said} | {verdict} | {row.truth} | {measured} |\n"
 
 
@@ -129,27 +129,34 @@ def _asked_by(claim: str) -> str:
     raise ValueError(f"There is no claim {claim!r} in any bank.")
 
 
-def _to(place: str) -> str:
-    """The address of ``02-causes#chain?hops=10`` as the ledger's page links to it."""
+def to(place: str) -> str:
+    """The address of ``02-causes#chain?hops=10`` as a page of the appendix links to it."""
     chapter, _, below = place.partition("#")
-    page = os.path.relpath(_source(chapter).with_suffix(".ipynb"), PAGE.parent)
+    page = os.path.relpath(source(chapter).with_suffix(".ipynb"), PAGE.parent)
     return f"{Path(page).as_posix()}#{below}"
 
 
-def _source(chapter: str) -> Path:
+def source(chapter: str) -> Path:
+    """A chapter's source, by its name: ``02-causes``.
+
+    Raises:
+        ValueError: There is no such chapter; the message lists the ones there are.
+    """
     found = {path.stem: path for path in (ROOT / "chapters").rglob("*.md")}
     return found[errors.choose("chapter", chapter, sorted(found))]
 
 
 def bench(place: str) -> dict[str, str]:
-    """The bench that ``02-causes#chain?hops=10`` leads to: its number, and Python for its readouts.
+    """The bench that ``02-causes#chain?hops=10`` leads to: its number, its prediction (or "").
+
+    ``readouts`` is Python for its readouts.
 
     Raises:
         ValueError: There is no such bench, or it can't be set like that.
     """
     chapter, _, below = place.partition("#")
     name, _, query = below.partition("?")
-    calls = _benches(_source(chapter))
+    calls = _benches(source(chapter))
     call = calls[errors.choose(f"bench of {chapter}", name, sorted(calls))]
     exp = experiment(call["experiment"])
     shown = call.get("controls", [control.name for control in exp.controls])
@@ -166,7 +173,11 @@ def bench(place: str) -> dict[str, str]:
         k: v[-1] if k == compared and isinstance(v, list) else v for k, v in settings.items()
     }
     given = "".join(f", {key}={value!r}" for key, value in settings.items())
-    return {"number": call["number"], "readouts": f"vgp.readouts({exp.name!r}{given})"}
+    return {
+        "number": call["number"],
+        "predict": call.get("predict", ""),
+        "readouts": f"vgp.readouts({exp.name!r}{given})",
+    }
 
 
 @functools.cache

@@ -4,7 +4,8 @@ A source is Markdown and code cells as jupytext reads them. What stands in doubl
 evaluated by the notebook's own kernel, after all code above it, and put in place as text. A code
 cell with the tag ``numbers`` runs for these expressions alone: it is no part of the notebook.
 ``{{ claim("id") }}`` (or ``solution``, ``card``, ``vote``, ``vote_again``) stands for Markdown from
-the question banks, and ``{{ ledger("chapter") }}`` for a part of the ledger of all claims.
+the question banks, ``{{ ledger("chapter") }}`` for a part of the ledger of all claims,
+``{{ sheet("45") }}`` for a run-sheet, and ``{{ form("A") }}`` for a form of the concept inventory.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import ledger
+from tools import ledger, sheets
 from tools.environment import Failure
-from vgplib.lesson import banks, prose
+from vgplib.lesson import banks, inventory, prose
 from vgplib.lesson.downloads import META
 
 EXPRESSION = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 FROM_A_BANK = re.compile(
-    r"\{\{\s*(claim|solution|card|vote|vote_again|ledger)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}"
+    r"\{\{\s*(claim|solution|card|vote|vote_again|ledger|sheet|form)\(\s*[\"']([\w-]+)[\"']\s*\)\s*\}\}"
 )
 CHECK = re.compile(r"""vgp\.check\(\s*["']([\w-]+)["']\s*,(.+)\)""")
 NUMBERS = "numbers"
@@ -113,6 +114,10 @@ def _steps(cell: Any, checks: dict[str, str], folder: Path) -> list[tuple[Any, s
 def _from_a_bank(kind: str, name: str, folder: Path) -> str:
     if kind == "ledger":
         return ledger.table(name)
+    if kind == "sheet":
+        return sheets.table(name)
+    if kind == "form":
+        return inventory.key() if name == "key" else inventory.form(name)
     if kind == "claim":
         return prose.claim(name, more=ledger.link(name, folder))
     return getattr(prose, kind)(name)

@@ -5,6 +5,7 @@ A lesson needs one import, ``import vgplib as vgp``, and these names:
 ====================  ==============================================================
 ``vgp.bench``         an experiment with controls, chart and verdict
 ``vgp.quiz``          the questions of a chapter
+``vgp.repeat``        the questions that were missed, of all chapters
 ``vgp.clinic``        twelve unlabelled patients to examine, diagnose and treat
 ``vgp.check``         whether an exercise is solved, and if not, what went wrong
 ``vgp.picture``       a matplotlib figure in the page's colours
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "bench": "vgplib.lesson.bench",
     "quiz": "vgplib.lesson.quiz",
+    "repeat": "vgplib.lesson.repeat",
     "clinic": "vgplib.lesson.clinic",
     "check": "vgplib.lesson.exercise",
     "picture": "vgplib.lesson.figure",

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
+import sheet
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from toc import EVERY, LESSONS
@@ -43,10 +44,13 @@ def test_a_page_asks_for_nothing_from_elsewhere_and_has_no_errors(browser, addre
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("page", EVERY)
 def test_a_page_is_accessible(browser, site, page, theme):
-    context = browser.new_context(color_scheme=theme, reduced_motion="reduce")
+    context = browser.new_context(
+        color_scheme=theme, reduced_motion="reduce", device_scale_factor=0.5
+    )
     tab = context.new_page()
     tab.goto(f"{site}/{page}")
     assert tab.evaluate("document.documentElement.dataset.theme") == theme
+    sheet.add(tab, page, theme)
     # All that differs in the dark is the colours.
     only = {"runOnly": ["color-contrast"]} if theme == "dark" else {}
     found = AXE.run(tab, options={"resultTypes": ["violations"], **only}).response["violations"]
@@ -68,16 +72,20 @@ CUT = """() => [...document.querySelectorAll("div.math")].filter((box) => {
 
 
 @pytest.mark.parametrize("page", LESSONS)
-def test_a_page_fits_a_phone(browser, site, page):
-    context = browser.new_context(viewport={"width": 380, "height": 800})
+def test_a_page_fits_phones_tablets_and_laptops(browser, site, page):
+    context = browser.new_context(viewport={"width": 380, "height": 800}, device_scale_factor=0.5)
     tab = context.new_page()
     tab.goto(f"{site}/{page}")
+    sheet.add(tab, page, "phone")
     tab.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
-    width = tab.evaluate("document.documentElement.scrollWidth")
-    cut = tab.evaluate(CUT)
+    over, cut = {}, {}
+    for width in (320, 380, 640, 768, 1280):  # 640: a laptop's page at 200 %
+        tab.set_viewport_size({"width": width, "height": 800})
+        over[width] = tab.evaluate("document.documentElement.scrollWidth") - width
+        cut[width] = tab.evaluate(CUT)
     context.close()
-    assert width <= 380
-    assert cut == []
+    assert max(over.values()) <= 0, over
+    assert not any(cut.values()), cut
 
 
 def targets(soup: BeautifulSoup) -> set[str]:

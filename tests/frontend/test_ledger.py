@@ -18,8 +18,8 @@ HEAD = (
 )
 CLAIMS = {
     "Activations": [
-        ("relu", "ReLU cures it.", "overview article", "Depends"),
-        ("tanh", "Tanh needs normalisation.", "interview page", "False"),
+        ("relu", "ReLU needs normalisation.", "overview article", "Depends"),
+        ("tanh", "Tanh is alike.", "interview page", "False"),
     ],
     "Gates": [("lstm", "LSTM keeps it.", "overview article", "Holds")],
 }
@@ -80,7 +80,7 @@ def test_lines_are_filtered_counted_and_kept_in_the_address(show):
     page.goto(linked)
     assert shown(page) == ["LSTM"]
     page.get_by_label("Words").fill("Normalization")  # as it's spelled elsewhere
-    assert shown(page) == ["Tanh"]
+    assert shown(page) == ["ReLU"]
     page.get_by_label("Words").fill("nothing like it")
     expect(told).to_have_text("None of 3 claims")
 

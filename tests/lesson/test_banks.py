@@ -104,6 +104,8 @@ BROKEN = [
     ("predictions", GUESS | {"readout": 1}, "either 'options' .* or a 'readout'"),
     ("predictions", GUESS | {"options": ["little", "little"]}, "'little' is there twice"),
     ("predictions", GUESS | {"show": {"hops": None}}, "prediction guess: show, hops"),
+    ("predictions", GUESS | {"room": {"expect": "A."}}, "guess: room, ask: Field required"),
+    ("predictions", GUESS | {"room": {"expect": "$", "ask": "B?"}}, "room, expect: .*no partner"),
     ("claims", CLAIM | {"verdict": "wrong"}, "claim said: verdict: .*'holds'"),
     ("claims", CLAIM | {"said": "$x$ is wet."}, "claim said: 'said' holds a formula"),
     ("exercises", TASK | {"answers": NUMBER["answers"][:1]}, "of the type 'default'"),
@@ -169,6 +171,15 @@ def test_where_an_option_stands_tells_nobody_that_it_is_right():
     assert alike == []
     found = [place for those in places.values() for place in those]
     assert max(map(found.count, found)) <= len(found) / 2
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_a_room_s_answers_are_told_in_three_sentences_and_its_argument_is_a_question(path):
+    for guess in banks.read(path).predictions:
+        assert len(re.findall(r"[.!?](?=\s|$)", guess.room.expect)) <= 3, guess.id
+        assert guess.room.ask.endswith("?") and len(guess.room.ask.split()) <= 35, guess.id
+        # What is emphasised is what a room says: wrong answers, in the options' words.
+        assert guess.answer is None or f"*{guess.answer}*" not in guess.room.expect, guess.id
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)

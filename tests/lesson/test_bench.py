@@ -273,6 +273,16 @@ def test_the_answer_has_the_digits_of_the_readout_beside_it(guess):
         assert re.fullmatch(rf"{re.escape(text)}(\s\D*)?", made.frame["readouts"][readout]["text"])
 
 
+def test_an_instructor_s_note_is_on_no_paper_and_in_no_terminal(guess):
+    guess(options=["a", "b"], answer="a", room={"expect": "*B*, of course.", "ask": "Why B?"})
+    bench = vgp.bench("chain", predict="guess")
+    note = bench.spec["predict"]["room"]
+    assert note["expect"] == [{"em": "B"}, {"text": ", of course."}]
+    assert note["ask"] == [{"text": "Why B?"}]
+    without_script = re.sub(r"<script.*?</script>", "", bench.still(), flags=re.DOTALL)
+    assert "of course" not in repr(bench) + without_script and "Why B?" not in without_script
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [

@@ -1,8 +1,8 @@
 """The Sphinx extension of the book: formulas as MathML, and pages that need no network.
 
 Listed in ``_config.yml``. It adds the book's style sheet and the benches' script to every page,
-leaves out what the theme would load and the book does not use, and lets ``links`` and
-``downloads`` mend what they are for.
+leaves out what the theme would load and the book does not use, and lets ``links``, ``downloads``
+``recordings`` and ``videos`` do what they are for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sphinx.util.fileutil import copy_asset_file
 from sphinx.util.math import get_node_equation_number
 
 import vgplib
-from vgplib.lesson import downloads, links, mathml
+from vgplib.lesson import downloads, links, mathml, recordings, videos
 from vgplib.lesson.bench import fill
 from vgplib.lesson.bundle import finished
 
@@ -125,7 +125,9 @@ def _mend_page(
     """Mend what the builders of a page put on it, before its template is filled in."""
     if "body" in context:
         body = links.to_pages(app, page, finished(context["body"], functools.partial(_fill, app)))
-        context["body"] = links.explain_terms(app, page, body)
+        body = links.explain_terms(app, page, body)
+        body = videos.captioned(body, Path(app.srcdir, page).parent)
+        context["body"] = body + recordings.offer(app, page, context)
     # The state of widgets is for live front ends; here it would be the tables once more.
     context["script_files"] = [
         file
@@ -163,11 +165,13 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
     if runs := getattr(app.env, "mystnb_config", None):  # a book may have no notebooks
         kept = Path(runs.execution_cache_path) if runs.execution_mode == "cache" else None
         downloads.publish(Path(runs.output_folder), pages / "_sources", kept)
+    videos.publish(Path(app.srcdir), pages)
     static = pages / "_static"
     # Not straight into _static: Jupyter Book would add each script there to each page.
     (static / "vgp").mkdir(exist_ok=True)
     for file in (*STYLES, SCRIPT):
         copy_asset_file(str(file), str(static / "vgp"))
+    recordings.publish(app)
     styles = static / THEME_STYLES
     styles.write_text(slim(styles.read_text(encoding="utf-8")), encoding="utf-8")
     for pattern in UNUSED:

@@ -57,6 +57,8 @@ def asked(given: schema.Prediction, show: dict[str, Any], frame: dict[str, Any])
         "words": plain(given.question),
         "choices": [plain(o) for o in options],
     }
+    if room := given.room:
+        out["room"] = {"expect": segments(room.expect), "ask": segments(room.ask)}
     if options:
         out["options"] = [segments(o) for o in options]
         out["answer"] = options.index(str(given.answer))

@@ -56,7 +56,7 @@ def quiz(chapter: str, folder: str | Path | None = None) -> Quiz:
         "id": unique(f"quiz-{chapter}"),
         "chapter": chapter,
         "title": f"{len(questions)} questions",
-        "questions": [_question(q) for q in questions],
+        "questions": [as_state(q) for q in questions],
     }
     return Quiz(spec, _words(questions))
 
@@ -71,7 +71,7 @@ def _words(questions: list[schema.Question]) -> str:
     return "\n".join(lines)
 
 
-def _question(given: schema.Question) -> dict[str, Any]:
+def as_state(given: schema.Question) -> dict[str, Any]:
     """A question as the front end takes it: all text as segments, tolerances as numbers."""
     out: dict[str, Any] = {
         "id": given.id,

@@ -168,12 +168,23 @@ class TypedQuestion(_Question):
 Question = Annotated[ChoiceQuestion | TypedQuestion, Field(discriminator="type")]
 
 
+class Room(_Part):
+    """What an instructor is told of a prediction, and nobody else.
+
+    ``expect``: the wrong answers that come, why, and what to say to them. ``ask``: the question
+    that neighbours argue about, between a first vote and a second one.
+    """
+
+    expect: Text
+    ask: Text
+
+
 class Prediction(_Part):
     """A guess before a chart shows: among options, or of a figure that the bench reads out.
 
     ``show`` is the setting that answers it, ``{"activation": "sigmoid"}``: the bench moves there
     when the guess is made, and a figure is read off there. Of a choice that is compared it may be a
-    list, and a figure is that of the last option.
+    list, and a figure is that of the last option. ``room`` is for whoever teaches with it.
     """
 
     id: Word
@@ -185,6 +196,7 @@ class Prediction(_Part):
     log: bool = False
     unit: str = ""
     show: dict[str, FiniteFloat | str | list[str]] = {}
+    room: Room | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Prediction:

@@ -5,6 +5,7 @@ import { GONE_WORDS, SILENT_WORDS, watchKernel } from "./kernel.js";
 import { makePredict } from "./predict.js";
 import { onProgress } from "./progress.js";
 import { makeReadouts } from "./readouts.js";
+import { instructs, roomNote } from "./room.js";
 import { makeRows } from "./rows.js";
 import { brief, describe, equal, fromFragment, snap } from "./settings.js";
 import { makeStage } from "./stage.js";
@@ -64,6 +65,8 @@ export function bench(model, el) {
   const stage = h("div", { class: "vgp-stage" }, chart.element, busy, problem);
   const setting = h("p", { class: "vgp-setting" });
   const tools = makeTools(spec, live, { settings: () => settings, reset, heights: chart.heights });
+  const room = spec.predict?.room;
+  const note = room && !live && instructs() ? roomNote(room) : null;
   const title = spec.number ? `Experiment ${spec.number} · ${spec.title}` : spec.title;
   const root = h(
     "section",
@@ -79,6 +82,7 @@ export function bench(model, el) {
     ),
     setting,
     h("div", { class: "vgp-body" }, predict?.element, column, stage, figures ? null : readouts.element),
+    note,
     spec.caption.length ? h("p", { class: "vgp-caption" }, ...prose(spec.caption)) : null,
     tools.elements,
   );

@@ -5,9 +5,11 @@ import { upgradeClaim } from "./claim.js";
 import { h } from "./dom.js";
 import { explainTerms } from "./glossary.js";
 import { filterLedger } from "./ledger.js";
+import { offerListening } from "./listen.js";
 import { pageModel } from "./model.js";
 import { boxWide, calmSearch, keepFocus, markParts } from "./page.js";
 import { render } from "./render.js";
+import { offerToLeave } from "./room.js";
 import { offerSelfTest } from "./selftest.js";
 import { followReading, showProgress } from "./sidebar.js";
 import { sortTables } from "./sort.js";
@@ -39,6 +41,7 @@ function start() {
   for (const fold of document.querySelectorAll("details.vgp-after"))
     upgradeAfter(/** @type {HTMLDetailsElement} */ (fold));
     offerSelfTest();
+  offerListening();
   markParts();
   boxWide();
   sortTables();
@@ -48,6 +51,7 @@ function start() {
   explainTerms();
   showProgress();
   followReading();
+  offerToLeave();
 }
 
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

@@ -13,9 +13,11 @@ const DAMAGED = "vgp-progress-damaged";
  * @typedef {{sections: number, read: string[], questions: number, right: number}} Tally
  * @typedef {{version: 1, answers: Answers, votes: Record<string, Vote>,
  *   guesses: Record<string, string>, chapters: Record<string, Tally>,
- *   patients: Record<string, Diagnosed>, cards: Record<string, Grade>}} Store
+ *   patients: Record<string, Diagnosed>, cards: Record<string, Grade>,
+ *   heard: Record<string, number>, speed: number, missed: Record<string, string[]>}} Store
  *   guesses: by prediction; an empty text where the reader wanted to see it without a guess;
- *   cards: by question of the self-test
+ *   cards: by question of the self-test; heard: by recording, the second where it was left;
+ *   missed: by chapter, the questions that were answered wrong and not repeated since
  */
 
 /** @type {Store} where the browser keeps nothing for us, progress lasts as long as the page */
@@ -35,6 +37,9 @@ function empty() {
     chapters: {},
     patients: {},
     cards: {},
+    heard: {},
+    speed: 1,
+    missed: {},
   };
 }
 
@@ -71,6 +76,8 @@ const isTally = (value) =>
 const isGrade = (value) =>
   isRecord(value) && isCount(value.round) && isCount(value.level) && value.level < RESTS.length;
 
+const isPositive = (/** @type {unknown} */ value) => typeof value === "number" && value > 0;
+
 const isVote = (/** @type {any} */ vote) => ["holds", "depends", "false"].includes(vote);
 
 const isSure = (/** @type {any} */ sure) => ["guess", "fairly", "certain"].includes(sure);
@@ -99,7 +106,10 @@ function parse(text) {
       isRecordOf(store.guesses, isText) &&
       isRecordOf(store.chapters, isTally) &&
       isRecordOf(store.patients, isDiagnosed) &&
-      isRecordOf(store.cards, isGrade);
+      isRecordOf(store.cards, isGrade) &&
+      isRecordOf(store.heard, isPositive) &&
+      isPositive(store.speed) &&
+      isRecordOf(store.missed, (ids) => Array.isArray(ids) && ids.every(isText));
     return good ? store : null;
   } catch {
     return null;
@@ -175,7 +185,34 @@ export const keep = (chapter, question, choice) =>
  *
  * @param {string} chapter
  */
-export const forget = (chapter) => update(({ answers }) => delete answers[chapter]);
+export const forget = (chapter) =>
+  update(({ answers, missed }) => {
+    delete answers[chapter];
+    delete missed[chapter];
+  });
+
+/** The questions that were answered wrong, by chapter. */
+export const missed = () => read().missed;
+
+/**
+ * Note that a question was answered wrong.
+ *
+ * @param {string} chapter
+ * @param {string} question
+ */
+export function miss(chapter, question) {
+  if (!missed()[chapter]?.includes(question))
+    update(({ missed }) => (missed[chapter] ??= []).push(question));
+}
+
+/**
+ * A question that was missed is answered right, later.
+ *
+ * @param {string} chapter
+ * @param {string} question
+ */
+export const repeated = (chapter, question) =>
+  update(({ missed }) => (missed[chapter] = (missed[chapter] ?? []).filter((id) => id !== question)));
 
 /**
  * What the reader said to a claim.
@@ -247,6 +284,30 @@ export const giveUp = (patient) =>
 
 /** Forget what the reader said of all patients. */
 export const discharge = () => update((store) => (store.patients = {}));
+
+/**
+ * The second at which a recording was left; 0 where it has not begun, or was heard to its end.
+ *
+ * @param {string} recording
+ */
+export const heard = (recording) => read().heard[recording] ?? 0;
+
+/**
+ * @param {string} recording
+ * @param {number} second
+ */
+export const keepHeard = (recording, second) =>
+  update(({ heard }) => {
+    const rounded = Math.round(10 * second) / 10;
+    if (rounded > 0) heard[recording] = rounded;
+    else delete heard[recording];
+  });
+
+/** How fast recordings are played; 1 is as they were spoken. */
+export const speed = () => read().speed;
+
+/** @param {number} times */
+export const keepSpeed = (times) => update((store) => (store.speed = times));
 
 /**
  * How far the reader is in a chapter; zeros where they have not opened it.

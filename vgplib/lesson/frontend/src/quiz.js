@@ -24,7 +24,9 @@ export function quiz(model, el) {
     const settled = () => isRight(question);
     const answered = (/** @type {Chosen} */ choice) => {
       // A right answer counts for good: whoever then looks at what the others say loses nothing.
-      if (settled() && !judge(question, choice)?.right) return;
+      const right = Boolean(judge(question, choice)?.right);
+      if (settled() && !right) return;
+      if (!right) progress.miss(spec.chapter, question.id);
       shown[k] = JSON.stringify(choice);
       progress.keep(spec.chapter, question.id, choice);
       const lost = "This browser saves nothing here: your progress lasts until you leave the page.";

@@ -3,13 +3,14 @@ import { bench } from "./bench.js";
 import { chooser } from "./chooser.js";
 import { clinic } from "./clinic.js";
 import { quiz } from "./quiz.js";
+import { repeat } from "./repeat.js";
 /** @import { Model } from "./types.js" */
 
 /** @type {Record<string, (model: Model, el: HTMLElement) => () => void>} */
-const KINDS = { bench, chooser, clinic, quiz };
+const KINDS = { bench, chooser, clinic, quiz, repeat };
 
 /**
- * Show a bench, a quiz, a clinic or the chooser.
+ * Show a bench, a quiz, a clinic, the chooser, or what to repeat.
  *
  * @param {{model: Model, el: HTMLElement}} place
  * @returns {() => void} takes it down again

@@ -1,5 +1,6 @@
 // @ts-check
 import { h, say } from "./dom.js";
+import { listen } from "./listen.js";
 /** @import { Mark } from "./leitner.js" */
 
 /** @typedef {{name: string, heading: Element, folds: HTMLDetailsElement[]}} Card */
@@ -79,6 +80,7 @@ export function openRound(number, cards, grade, another) {
         ),
       ),
     );
+    listen(`card-${card.name}`, [...body.querySelectorAll(":scope > h3 + p")], title.textContent ?? "");
     first.focus({ preventScroll: true });
   }
 
@@ -123,15 +125,15 @@ export function openRound(number, cards, grade, another) {
 const words = (fold) => fold.querySelector("summary")?.textContent ?? "";
 
 /**
- * Copies of what an element holds, but its summary and its anchor. A term is explained on the page
- * alone, and any other link leads to a tab of its own: the round goes on.
+ * Copies of what an element holds, but its summary, its anchor and its player. A term is explained
+ * on the page alone, and any other link leads to a tab of its own: the round goes on.
  *
  * @param {Element} element
  * @returns {ChildNode[]}
  */
 function copied(element) {
   const copy = /** @type {Element} */ (element.cloneNode(true));
-  for (const part of copy.querySelectorAll(":scope > summary, .headerlink")) part.remove();
+  for (const part of copy.querySelectorAll(":scope > summary, .headerlink, .vgp-listen")) part.remove();
   for (const part of copy.querySelectorAll("[id]")) part.removeAttribute("id");
   for (const link of copy.querySelectorAll("a")) {
     if (link.matches("[href*='glossary.html#']")) {

@@ -31,10 +31,11 @@
  *   unit: string, whole: boolean, log: boolean, step: number}} Slider
  * @typedef {Choice | Slider} Control
  *
+ * @typedef {{expect: Segment[], ask: Segment[]}} Room  what an instructor is told of a prediction
  * @typedef {{id: string, question: Segment[], options: Segment[][], answer: number,
- *   because: Segment[], show: Settings}} ChoicePrediction  id: under which a guess is
+ *   because: Segment[], show: Settings, room?: Room}} ChoicePrediction  id: under which a guess is
  *   remembered; show: the setting that answers it
- * @typedef {{id: string, question: Segment[], because: Segment[], show: Settings,
+ * @typedef {{id: string, question: Segment[], because: Segment[], show: Settings, room?: Room,
  *   numeric: {value: Num, text: string, percent: boolean, log: boolean, unit: string}}}
  *   NumericPrediction  text: the value as the bench writes it
  * @typedef {{id: string, experiment: string, number: string | null, title: string,
@@ -50,6 +51,8 @@
  *   question: Segment[], hint?: Segment[], section?: Link, bench?: Link,
  *   answers: any[]}} Question
  * @typedef {{id: string, chapter: string, title: string, questions: Question[]}} QuizSpec
+ * @typedef {{id: string, quizzes: {chapter: string, href: string, questions: Question[]}[]}}
+ *   RepeatSpec
  * @typedef {number | number[] | string} Chosen  what a reader answered
  * @typedef {"holds" | "depends" | "false"} Vote  what a reader says to a claim
  *

@@ -1,0 +1,1 @@
+"""The course on a memory stick, for places without a network."""

@@ -1,0 +1,72 @@
+"""What a reader missed, of all quizzes, to be answered once more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anywidget
+import traitlets
+
+from vgplib.lesson import banks
+from vgplib.lesson.bundle import DIST, island, show, unique, wrapped
+from vgplib.lesson.quiz import as_state
+
+WORDS = (
+    "Questions of the chapters' quizzes that you answered wrong come here, to be answered once "
+    "more. What you answered is kept in the browser, so it takes JavaScript to know them."
+)
+
+
+class Repeat(anywidget.AnyWidget):
+    """The questions that a reader missed. Made by :func:`repeat`."""
+
+    _esm = DIST / "vgp.esm.js"
+    _css = DIST / "vgp.css"
+
+    kind = traitlets.Unicode("repeat").tag(sync=True)
+    spec = traitlets.Dict().tag(sync=True)
+    live = traitlets.Bool(True).tag(sync=True)
+
+    def __repr__(self) -> str:
+        return wrapped(WORDS)
+
+    def _ipython_display_(self) -> None:
+        show(self, self.still(), repr(self))
+
+    def still(self) -> str:
+        """The same as HTML, for places without a kernel."""
+        state = {"kind": "repeat", "spec": self.spec, "live": False}
+        fallback = f'<section class="vgp-fallback"><p>{WORDS}</p></section>'
+        return island("repeat", self.spec["id"], state, fallback)
+
+
+def repeat(chapters: str) -> Repeat:
+    """Ask those questions again that the reader missed, whichever chapter they are of.
+
+    Args:
+        chapters: The folder of the chapters, as seen from the page: ``"../chapters"``.
+    """
+    found = []
+    for path in sorted(banks.folder().glob("*.json"), key=_place):
+        if questions := banks.read(path).questions:
+            page = f"{chapters}/{_page(path.stem)}.ipynb"
+            state = [_with_page(as_state(question), page) for question in questions]
+            found.append({"chapter": path.stem, "href": page, "questions": state})
+    return Repeat(spec={"id": unique("repeat"), "quizzes": found})
+
+
+def _place(path: Any) -> tuple[bool, str]:
+    return not path.stem[0].isdigit(), path.stem
+
+
+def _page(chapter: str) -> str:
+    """Where a chapter's page lies: those on single remedies have a folder of their own."""
+    return chapter if chapter[0].isdigit() else f"remedies/{chapter}"
+
+
+def _with_page(question: dict[str, Any], page: str) -> dict[str, Any]:
+    """A question whose links, which lead to places of its page, name the page as well."""
+    for key in ("section", "bench"):
+        if link := question.get(key):
+            question[key] = link | {"href": page + link["href"]}
+    return question
