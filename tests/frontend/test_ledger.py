@@ -81,6 +81,8 @@ def test_lines_are_filtered_counted_and_kept_in_the_address(show):
     assert shown(page) == ["LSTM"]
     page.get_by_label("Words").fill("Normalization")  # as it's spelled elsewhere
     assert shown(page) == ["ReLU"]
+    page.get_by_label("Words").fill("needsnorm")  # like "batchnorm" for "batch norm"
+    assert shown(page) == ["ReLU"]
     page.get_by_label("Words").fill("nothing like it")
     expect(told).to_have_text("None of 3 claims")
 

@@ -130,7 +130,7 @@ def _finite(number: float) -> float | None:
 
 def _verdict(shallow: float, deep: float) -> Readout:
     if not math.isfinite(deep):
-        return Readout("Verdict", "The deepest don't learn", tone="bad", note="at no rate")
+        return Readout("Verdict", "The deepest don't learn", tone="bad", note="at any rate")
     if deep <= HARDLY * shallow:
         note = "at most three times the steps"
         return Readout("Verdict", "Depth hardly costs time", tone="good", note=note)

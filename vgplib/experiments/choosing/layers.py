@@ -93,8 +93,8 @@ LAYERS: dict[str, Advice] = {
     "fitted": Advice(
         "Weights fitted to sigmoid: almost five times as large",
         "start",
-        "A slope of a fifth times weights of five is about 1. Up to ten layers; with twenty it "
-        "no longer helps.",
+        "Larger weights make up for most of the slope that sigmoid lacks. Enough gets through ten "
+        "layers to learn; with twenty it no longer helps.",
         RATE,
         _stack("Sigmoid", "normal_(layer.weight, std=4.72 / layer.in_features**0.5)"),
         INIT,

@@ -31,7 +31,7 @@ TRAINING: dict[str, Advice] = {
     "search": Advice(
         "Search the learning rate, over a factor of a thousand",
         "training",
-        "The best rates in our races lie thirtyfold apart, and the wrong one looks like "
+        "The best rates in our races lie far apart, and the wrong one looks like "
         "illness. It costs little, so try it before you change the network.",
         "Rates 0.001, 0.003, 0.01 and so on, up to 1; the same few hundred steps for each.",
         f"{IMPORTS}x, y = torch.randn(256, 64), torch.randint(10, (256,))  # yours\n\n\n"

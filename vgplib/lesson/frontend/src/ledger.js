@@ -47,7 +47,7 @@ export function filterLedger() {
   }
 
   function show() {
-    const wanted = spelled(words.value).split(/\s+/);
+    const wanted = words.value.toLowerCase().replaceAll("z", "s").split(/\s+/);
     for (const claim of claims) {
       const fits = menus.every(({ name, select }) => !select.value || claim.is[name] === select.value);
       claim.line.hidden = !fits || !wanted.every((word) => claim.words.includes(word));
@@ -81,11 +81,14 @@ export function filterLedger() {
 }
 
 /**
- * A text as it's compared: "Normalization" finds "normalisation".
+ * A text as it's compared: "Normalization" finds "normalisation", and "batchnorm" "batch norm".
  *
  * @param {string} text
  */
-const spelled = (text) => text.toLowerCase().replaceAll("z", "s");
+function spelled(text) {
+  const plain = text.toLowerCase().replaceAll("z", "s");
+  return `${plain} ${plain.replace(/[\s-]/g, "")}`;
+}
 
 /**
  * The lines of one table.

@@ -39,7 +39,7 @@ export function boxWide() {
 function fit(box) {
   const over = box.scrollWidth - box.clientWidth;
   box.tabIndex = over > 0 ? 0 : -1;
-  box.classList.toggle("vgp-over", over > 0);
+  box.classList.toggle("vgp-over", over > 1); // a pixel is rounding
   box.classList.toggle("vgp-cut", over - box.scrollLeft > 1);
 }
 
