@@ -156,12 +156,13 @@ def _pack(folder: Path) -> None:
     """Put a wheel of vgplib into a folder, for ``pip install`` of a chapter that runs elsewhere."""
     packed = WHEELS / environment.fingerprint(*(ROOT / name for name in PACKAGE))[:12]
     if not packed.exists():
-        shutil.rmtree(WHEELS, ignore_errors=True)
+        _remove(WHEELS)
         _make_wheel(packed)
     shutil.copytree(packed, folder)
 
 
 def _make_wheel(folder: Path) -> None:
+    half = folder.with_name("half")  # of a build that is stopped, and so never taken for whole
     with tempfile.TemporaryDirectory() as place:  # setuptools leaves its own folders behind
         for name in PACKAGE:
             source, copy = ROOT / name, Path(place, name)
@@ -171,11 +172,11 @@ def _make_wheel(folder: Path) -> None:
             else:
                 shutil.copy(source, copy)
         command = [environment.python(), "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
-        command += ["--disable-pip-version-check", "--wheel-dir", str(folder), place]
+        command += ["--disable-pip-version-check", "--wheel-dir", str(half), place]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        shutil.rmtree(folder, ignore_errors=True)
         raise Failure(f"vgplib cannot be packed:\n{result.stdout}{result.stderr}")
+    half.rename(folder)
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -13,6 +13,7 @@ from jupyter_cache import get_cache
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tools import environment
+from tools.environment import ROOT
 
 
 def wait_for(condition, seconds=60.0):
@@ -111,6 +112,20 @@ def test_notebooks_that_run_are_stopped_with_their_kernels_and_not_kept(course):
     assert get_cache(course / "kept").list_cache_records() == []
     kernel = int((course / "kernel").read_text())
     wait_for(lambda: not is_running(kernel), seconds=20)
+
+
+def test_half_a_wheel_is_not_taken_for_whole(tmp_path):
+    start = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from pathlib import Path; from tools import book; book._make_wheel(Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", start, str(tmp_path / "whole")]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, **quiet) as process:
+        wait_for((tmp_path / "half").exists)  # pip makes the folder before the wheel
+        os.killpg(process.pid, signal.SIGINT)
+    assert process.returncode != 0
+    assert not (tmp_path / "whole").exists()
 
 
 def is_running(pid):

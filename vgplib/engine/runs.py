@@ -44,8 +44,11 @@ def measure_runs(exp: Experiment, pairs: list[Pair], versions: dict[str, str]) -
         raise GridError(f"a worker runs {provenance.versions()}, the caller {versions}.")
     with _ONE_AT_A_TIME:
         # MKL chooses its code for functions such as tanh at the first of their calls. When that
-        # comes from two threads at once, now and then its results have another last bit.
-        torch.exp(torch.zeros(1))
+        # comes from two threads at once, now and then its results have another last bit. So each
+        # meets its first call, in either format, on one thread.
+        for one in (torch.zeros(1), torch.zeros(1, dtype=torch.float64)):
+            for function in (torch.exp, torch.expm1, torch.log, torch.log1p, torch.tanh, torch.erf):
+                function(one)
         before = torch.get_num_threads()
         torch.set_num_threads(THREADS if exp.batch else THREADS_ALONE)
         try:
