@@ -1,6 +1,8 @@
 """Every page works alone: no network, no errors, no dead links, light and dark, for everyone."""
 
 import json
+import re
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -10,7 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from toc import EVERY, LESSONS
 
+import vgplib as vgp
 from benchmarks import pages as weight
+from tools.environment import ROOT
 
 AXE = Axe()
 
@@ -187,3 +191,26 @@ def test_the_list_of_chapters_opens_and_closes(browser, site, width):
     tab.locator(".bd-header-article .primary-toggle").click()
     chapters.wait_for(state="hidden" if wide else "visible")
     tab.close()
+
+
+@pytest.mark.parametrize("page", LESSONS)
+def test_a_notebook_says_when_it_ran_and_with_what(book, page):
+    soup = BeautifulSoup((book / page).read_text("utf-8"), "html.parser")
+    told = [line.get_text() for line in soup.select("article .vgp-ran")]
+    if (ROOT / page).with_suffix(".ipynb").exists():
+        (line,) = told
+        assert re.fullmatch(
+            r"As a notebook, this page ran in \d+ s on \d+ [A-Z][a-z]+ \d{4}, "
+            rf"with Python 3\.\d+\.\d+, PyTorch {version('torch').partition('+')[0]} "
+            rf"and vgplib {vgp.__version__}\.",
+            line,
+        )
+    else:
+        assert told == []
+
+
+def test_the_list_of_runs_has_each_notebook(book):
+    soup = BeautifulSoup((book / "appendix" / "status.html").read_text("utf-8"), "html.parser")
+    listed = {link["href"].partition("#")[0] for link in soup.select("article table a")}
+    notebooks = {page for page in LESSONS if (ROOT / page).with_suffix(".ipynb").exists()}
+    assert {urljoin("appendix/", to).removeprefix("/") for to in listed} == notebooks

@@ -21,7 +21,7 @@ from sphinx.util.fileutil import copy_asset_file
 from sphinx.util.math import get_node_equation_number
 
 import vgplib
-from vgplib.lesson import downloads, links, mathml, recordings, videos
+from vgplib.lesson import downloads, links, mathml, recordings, runs, videos
 from vgplib.lesson.bench import fill
 from vgplib.lesson.bundle import finished
 
@@ -127,7 +127,7 @@ def _mend_page(
         body = links.to_pages(app, page, finished(context["body"], functools.partial(_fill, app)))
         body = links.explain_terms(app, page, body)
         body = videos.captioned(body, Path(app.srcdir, page).parent)
-        context["body"] = body + recordings.offer(app, page, context)
+        context["body"] = body + runs.told(app, page) + recordings.offer(app, page, context)
     # The state of widgets is for live front ends; here it would be the tables once more.
     context["script_files"] = [
         file
