@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Any
 
 import anywidget
@@ -64,9 +65,19 @@ def _page(chapter: str) -> str:
     return chapter if chapter[0].isdigit() else f"remedies/{chapter}"
 
 
-def _with_page(question: dict[str, Any], page: str) -> dict[str, Any]:
-    """A question whose links, which lead to places of its page, name the page as well."""
-    for key in ("section", "bench"):
-        if link := question.get(key):
-            question[key] = link | {"href": page + link["href"]}
-    return question
+def _with_page(given: Any, page: str) -> Any:
+    """A question whose links, which lead somewhere from its page, lead there from this one."""
+    if isinstance(given, list):
+        return [_with_page(part, page) for part in given]
+    if not isinstance(given, dict):
+        return given
+    return {
+        key: _from_here(value, page) if key == "href" else _with_page(value, page)
+        for key, value in given.items()
+    }
+
+
+def _from_here(href: str, page: str) -> str:
+    if href.startswith("#"):
+        return page + href
+    return href if "://" in href else posixpath.normpath(f"{posixpath.dirname(page)}/{href}")
