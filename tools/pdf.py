@@ -48,8 +48,9 @@ _FOOTNOTES = """() => {
 }"""
 _STYLE = """
   body { font: 10.5pt/1.5 system-ui, sans-serif; margin: 0; }
-  h1 { font-size: 26pt; margin: 60mm 0 2mm; } h2 { font-size: 11pt; margin: 5mm 0 1mm; }
-  p { margin: 1mm 0; } .line { display: flex; gap: 4mm; } .line span:first-child { flex: 1; }
+  h1 { font-size: 26pt; margin: 60mm 0 2mm; } h2 { font-size: 11pt; margin: 3.5mm 0 1mm; }
+  p { line-height: 1.25; margin: 1mm 0; }
+  .line { display: flex; gap: 4mm; } .line span:first-child { flex: 1; }
   .title { break-after: page; } .number { break-after: page; height: 285mm; position: relative; }
   .number span { bottom: 0; font-size: 9pt; position: absolute; text-align: center; width: 100%; }
 """
