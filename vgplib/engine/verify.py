@@ -92,18 +92,22 @@ def differences(
             f"the atlas, {dict(kept.sizes)} of {sorted(kept.data_vars)}."
         )
     held = [name for name in now.data_vars if name not in exp.times]
-    found = [_worst(exp, settings, str(name), kept[name], now[name]) for name in held]
-    if not any(found):
-        return []
-    for source, count in ((few, OTHERS), (exp, MANY)):
-        same = now if source is few else exp.measure(**settings)
-        others = [_rounded(source, settings, seed) for seed in range(count)]
-        found = [
-            _worst(exp, settings, str(name), kept[name], now[name], same[name], others)
-            for name in held
+
+    def compared(same: xr.Dataset, others: list[xr.Dataset]) -> list[Difference | None]:
+        return [
+            _worst(exp, settings, str(n), kept[n], now[n], [(same[n], o[n]) for o in others])
+            for n in held
         ]
-        if not any(found):
-            break
+
+    if not any(compared(now, [])):
+        return []
+    same, others = now, [_rounded(few, settings, seed) for seed in range(OTHERS)]
+    found = compared(same, others)
+    if any(found):
+        if few is not exp:
+            same, others = exp.measure(**settings), []
+        others += [_rounded(exp, settings, seed) for seed in range(len(others), MANY)]
+        found = compared(same, others)
     return [difference for difference in found if difference]
 
 
@@ -118,19 +122,17 @@ def _worst(
     name: str,
     kept: xr.DataArray,
     now: xr.DataArray,
-    same: xr.DataArray | None = None,
-    others: Sequence[xr.Dataset] = (),
+    rounded: Sequence[tuple[xr.DataArray, xr.DataArray]],
 ) -> Difference | None:
     """Where one kind of number differs most, if anywhere by more than is allowed.
 
-    ``others`` are what imitated processors make of ``same``, which may have more seeds.
+    ``rounded`` pairs numbers with what an imitated processor makes of them, maybe for more seeds.
     """
     share = name in exp.shares
     apart = _apart(kept.values, now.values, share)
     allowed = np.full(apart.shape, OF_SHARES if share else TOLERANCE)
-    for other in others:
-        assert same is not None
-        spread = MARGIN * _apart(same.values, other[name].values, share)
+    for same, other in rounded:
+        spread = MARGIN * _apart(same.values, other.values, share)
         if "seed" in now.dims:  # for all seeds as for the one that differs most
             spread = spread.max(axis=now.get_axis_num("seed"), keepdims=True)
         allowed = np.clip(spread, allowed, 1.0)

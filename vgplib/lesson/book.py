@@ -1,7 +1,7 @@
 """The Sphinx extension of the book: formulas as MathML, and pages that need no network.
 
 Listed in ``_config.yml``. It adds the book's style sheet and the benches' script to every page,
-leaves out what the theme would load and the book does not use, and lets ``links``, ``downloads``
+leaves out what the theme would load and the book does not use, and lets ``links``, ``downloads``,
 ``recordings`` and ``videos`` do what they are for.
 """
 
@@ -162,9 +162,9 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.format != "html":
         return
     pages = Path(app.outdir)
-    if runs := getattr(app.env, "mystnb_config", None):  # a book may have no notebooks
-        kept = Path(runs.execution_cache_path) if runs.execution_mode == "cache" else None
-        downloads.publish(Path(runs.output_folder), pages / "_sources", kept)
+    if config := getattr(app.env, "mystnb_config", None):  # a book may have no notebooks
+        kept = Path(config.execution_cache_path) if config.execution_mode == "cache" else None
+        downloads.publish(Path(config.output_folder), pages / "_sources", kept)
     videos.publish(Path(app.srcdir), pages)
     static = pages / "_static"
     # Not straight into _static: Jupyter Book would add each script there to each page.

@@ -23,12 +23,14 @@ def publish(executed: Path, sources: Path, cache: Path | None) -> None:
         cache: Where jupyter-cache keeps what was run, if it does. From there come the outputs of
             a notebook that didn't run in this build: MyST-NB leaves it as it was before it ran.
     """
-    from jupyter_cache import get_cache  # it takes its time
+    if cache:
+        from jupyter_cache import get_cache  # it takes its time
 
+        kept = get_cache(cache)
     for path in sources.rglob("*.ipynb"):
         notebook = nbformat.read(executed / path.relative_to(sources), as_version=4)
         if cache:
-            _, notebook = get_cache(cache).merge_match_into_notebook(notebook)
+            _, notebook = kept.merge_match_into_notebook(notebook)
         tidy(notebook)
         nbformat.write(notebook, path)
 

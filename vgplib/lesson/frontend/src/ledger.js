@@ -47,7 +47,7 @@ export function filterLedger() {
   }
 
   function show() {
-    const wanted = words.value.toLowerCase().replaceAll("z", "s").split(/\s+/);
+    const wanted = spelled(words.value).split(/\s+/);
     for (const claim of claims) {
       const fits = menus.every(({ name, select }) => !select.value || claim.is[name] === select.value);
       claim.line.hidden = !fits || !wanted.every((word) => claim.words.includes(word));
@@ -81,14 +81,11 @@ export function filterLedger() {
 }
 
 /**
- * A text as it's compared: "Normalization" finds "normalisation", and "batchnorm" "batch norm".
+ * A text as it's compared: "Normalization" finds "normalisation".
  *
  * @param {string} text
  */
-function spelled(text) {
-  const plain = text.toLowerCase().replaceAll("z", "s");
-  return `${plain} ${plain.replace(/[\s-]/g, "")}`;
-}
+const spelled = (text) => text.toLowerCase().replaceAll("z", "s");
 
 /**
  * The lines of one table.
@@ -102,7 +99,8 @@ function read(table) {
   return [...table.querySelectorAll("tbody tr")].map((line) => {
     const text = (/** @type {string} */ part) => line.querySelector(part)?.textContent ?? "";
     const is = { verdict: text("strong"), source: text("small"), chapter };
-    const words = spelled(`${line.textContent} ${chapter}`);
+    const plain = spelled(`${line.textContent} ${chapter}`);
+    const words = `${plain} ${plain.replace(/[\s-]/g, "")}`; // "batchnorm" finds "batch norm"
     return { line: /** @type {HTMLTableRowElement} */ (line), section, words, is };
   });
 }

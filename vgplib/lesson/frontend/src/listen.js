@@ -44,10 +44,14 @@ export function listen(place, paragraphs, title) {
   fold?.addEventListener("toggle", () => fold.open || fold.querySelector("audio")?.pause());
 }
 
+/** @type {Recordings | undefined} */
+let known;
+
 /** @returns {Recordings} */
 function onPage() {
   const script = document.querySelector("script.vgp-recordings");
-  return script ? JSON.parse(script.textContent ?? "") : { folder: "", recordings: {} };
+  known ??= script ? JSON.parse(script.textContent ?? "") : { folder: "", recordings: {} };
+  return /** @type {Recordings} */ (known);
 }
 
 /**

@@ -12,7 +12,7 @@ const COUNTS = "You had it right before, and that still counts.";
  *
  * @param {Question} question
  * @param {{id: string, count: string}} place its id on the page; "Question 2 of 6."
- * @param {(chosen: Chosen) => void} answered the reader gave an answer
+ * @param {(chosen: Chosen, right: boolean) => void} answered the reader gave an answer
  * @param {() => boolean} settled whether it was answered right already, which counts for good
  * @returns {{element: HTMLElement, show(chosen: Chosen | undefined): void}}
  */
@@ -55,7 +55,8 @@ export function makeQuestion(question, { id, count }, answered, settled) {
 
   function given() {
     const chosen = part.chosen();
-    if (show(chosen)) answered(chosen);
+    const verdict = show(chosen);
+    if (verdict) answered(chosen, verdict.right);
     else result.replaceChildren(part.problem());
   }
 
