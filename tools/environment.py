@@ -116,8 +116,8 @@ def _set_up() -> None:
     STAMP.unlink(missing_ok=True)
     if not (VENV / "pyvenv.cfg").exists():
         _create()
-    _install([python(), *PIP, "-r", "requirements.txt"])
-    _install([python(), *PIP, "--no-deps", "--no-build-isolation", "-e", "."])
+    install([python(), *PIP, "-r", "requirements.txt"])
+    install([python(), *PIP, "--no-deps", "--no-build-isolation", "-e", "."])
     STAMP.write_text(wanted())
 
 
@@ -143,7 +143,7 @@ def _create() -> None:
         raise
 
 
-def _install(command: list[str]) -> None:
+def install(command: list[str]) -> None:
     """Run pip, show how far it is, and say in a sentence what went wrong."""
     last: deque[str] = deque(maxlen=40)
     seen = 0

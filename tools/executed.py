@@ -16,10 +16,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tools.environment import ROOT, show
+import yaml
 
-PAGES = ("intro.ipynb", "chapters/**/*.ipynb", "appendix/**/*.ipynb")
-TIMEOUT = 300  # seconds for a cell, as in _config.yml
+from tools import toc
+from tools.environment import ROOT, show
 
 
 def forget_changed_banks(folder: Path, banks: Path = ROOT / "quizzes") -> None:
@@ -64,6 +64,7 @@ def run_missing(folder: Path, paths: Iterable[Path]) -> list[Path]:
 
     # With more threads than processors in all, they wait for each other most of the time.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    timeout = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["execute"]["timeout"]
     cache = get_cache(folder)
     kept = []
     pool = ThreadPoolExecutor(os.cpu_count())
@@ -76,7 +77,7 @@ def run_missing(folder: Path, paths: Iterable[Path]) -> list[Path]:
                     single_nb_execution,
                     notebook,
                     cwd=str(path.parent),
-                    timeout=TIMEOUT,
+                    timeout=timeout,
                     allow_errors=False,
                     extra_arguments=["--IPKernelApp.log_level=40"],  # it warns of its transport
                 )
@@ -106,7 +107,8 @@ def _is_kept(cache: Any, notebook: Any) -> bool:
 
 if __name__ == "__main__":
     forget_changed_banks(Path(sys.argv[1]))
+    notebooks = (ROOT / f"{page}.ipynb" for page in toc.pages())
     try:
-        run_missing(Path(sys.argv[1]), sorted(path for page in PAGES for path in ROOT.glob(page)))
+        run_missing(Path(sys.argv[1]), [path for path in notebooks if path.exists()])
     except KeyboardInterrupt:
         os._exit(130)  # at once: threads that wait for their notebooks would hold it up

@@ -11,13 +11,13 @@ import io
 from pathlib import Path
 from typing import Any
 
-import yaml
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, NameObject
 
-from tools import book, browser
-from tools.environment import ROOT, show
+from tools import book, browser, toc
+from tools.environment import show
+from tools.toc import Parts
 
 FILE = book.BUILD / "vanishing-gradients.pdf"
 MARGIN = {"top": "18mm", "bottom": "18mm", "left": "17mm", "right": "17mm"}
@@ -54,18 +54,6 @@ _STYLE = """
   .title { break-after: page; } .number { break-after: page; height: 285mm; position: relative; }
   .number span { bottom: 0; font-size: 9pt; position: absolute; text-align: center; width: 100%; }
 """
-
-Parts = list[tuple[str, list[tuple[str, str]]]]
-
-
-def parts() -> Parts:
-    """The book's parts, each with its pages, in reading order: (caption, [(file, title)])."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
-    found = [("", [(toc["root"], "")])]
-    for part in toc["parts"]:
-        pages = [(entry["file"], entry.get("title", "")) for entry in part["chapters"]]
-        found.append((part["caption"], pages))
-    return found
 
 
 def make(chromium: Browser, wanted: Parts, to: Path) -> int:
@@ -177,5 +165,5 @@ def _lead_inside(page: PageObject, address: str, chapters: dict[str, PageObject]
 
 if __name__ == "__main__":
     with sync_playwright() as playwright:
-        count = make(playwright.chromium.launch(**browser.options()), parts(), FILE)
+        count = make(playwright.chromium.launch(**browser.options()), toc.parts(), FILE)
     print(f"{FILE}: {count} pages, {FILE.stat().st_size / 1e6:.1f} MB")

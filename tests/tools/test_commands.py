@@ -117,7 +117,7 @@ def test_too_little_room_is_said_before_anything_is_made(monkeypatch, tmp_path):
 )
 def test_pip_that_fails_is_explained(words, advice):
     with pytest.raises(Failure, match=advice) as failure:
-        environment._install([sys.executable, "-c", f"print({words!r}); raise SystemExit(1)"])
+        environment.install([sys.executable, "-c", f"print({words!r}); raise SystemExit(1)"])
     assert words in str(failure.value)
 
 

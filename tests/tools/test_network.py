@@ -28,7 +28,7 @@ def index(monkeypatch):
 
 def install(folder):
     command = [sys.executable, *environment.PIP, "--target", str(folder), "nothing-of-the-kind"]
-    environment._install(command)
+    environment.install(command)
 
 
 def test_an_index_that_cannot_be_reached_is_said_at_once_and_given_up_soon(index, tmp_path, capsys):

@@ -7,14 +7,12 @@ Python that this runs on; and a script that sets them up on a machine with Pytho
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import sysconfig
-from collections import deque
 from pathlib import Path
 
-from tools import book
-from tools.environment import ROOT, Failure, show
+from tools import book, environment
+from tools.environment import ROOT, Failure
 
 HERE = Path(__file__).parent
 FOLDER = book.BUILD / "stick" / "vanishing-gradients"
@@ -66,18 +64,7 @@ def _wheels(folder: Path, needed: tuple[str, ...]) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check"]
     command += ["--wheel-dir", str(folder), "--find-links", str(folder)]
     command += ["--constraint", str(ROOT / "requirements.txt"), str(ours), *needed]
-    last: deque[str] = deque(maxlen=20)
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            last.append(line.rstrip())
-            if line.startswith(("Collecting ", "Building wheel")):
-                show(line.strip())
-    show(None)
-    if process.returncode:
-        raise Failure("\n".join([*last, "The packages cannot be had; pip's last words are above."]))
+    environment.install(command)
 
 
 if __name__ == "__main__":
