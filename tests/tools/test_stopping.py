@@ -1,5 +1,6 @@
 """Ctrl+C ends a command with the status 130, and leaves nothing that harms the next one."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -26,9 +27,10 @@ def wait_for(condition, seconds=60.0):
 
 def stop(process):
     """Ctrl+C, as a terminal sends it to all that runs there; what was said, and the status."""
-    os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(ProcessLookupError):  # it has ended before
+        os.killpg(process.pid, signal.SIGINT)
     words, _ = process.communicate(timeout=60)
-    assert "Traceback" not in words
+    assert "Traceback" not in words, words
     return words, process.returncode
 
 
@@ -92,6 +94,8 @@ def test_notebooks_that_run_are_stopped_with_their_kernels_and_not_kept(course):
         "time.sleep(60)"
     )
     nbformat.write(new_notebook(cells=[new_code_cell(code)]), course / "intro.ipynb")
+    (course / "_toc.yml").write_text("root: intro\nparts: []\n")
+    (course / "_config.yml").write_text("execute: {timeout: 60}\n")
     (course / "kept").mkdir()
     start = (
         "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -107,8 +111,9 @@ def test_notebooks_that_run_are_stopped_with_their_kernels_and_not_kept(course):
         text=True,
         start_new_session=True,
     )
-    wait_for((course / "kernel").exists)
-    assert stop(process)[1] == 130
+    wait_for(lambda: (course / "kernel").exists() or process.poll() is not None)
+    words, status = stop(process)
+    assert status == 130, words
     assert get_cache(course / "kept").list_cache_records() == []
     kernel = int((course / "kernel").read_text())
     wait_for(lambda: not is_running(kernel), seconds=20)
