@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from vgplib.doctor.remedies.drafting import Case, NotApplicable, loop, replaced
+from vgplib.doctor.remedies.case import Case, NotApplicable, loop, replaced
+from vgplib.doctor.remedies.treatment import treatment
 
 EXTRA_STEPS = 270  # with the trial's own 30, ten times as many
 
@@ -13,6 +14,10 @@ _NN_IMPORT = "import torch\nfrom torch import nn\n"
 _MODE_IMPORT = "import torch\nfrom torch.overrides import TorchFunctionMode\n"
 
 
+@treatment(
+    "let the frozen parameters learn",
+    "Without requires_grad a parameter gets no gradient.",
+)
 def unfreeze(case: Case) -> str:
     """Let frozen parameters learn."""
     frozen = [name for name, p in case.model.named_parameters() if not p.requires_grad]
@@ -32,6 +37,10 @@ def unfreeze(case: Case) -> str:
     )
 
 
+@treatment(
+    "compute in float32",
+    "It reaches from 1e-38 to 3e38, float16 from 6e-8 to 65504.",
+)
 def float32(case: Case) -> str:
     """Compute in float32."""
     if _has_half_weights(case):
@@ -41,6 +50,10 @@ def float32(case: Case) -> str:
     )
 
 
+@treatment(
+    "compute in bfloat16",
+    "It has float32's range, at fewer digits.",
+)
 def bfloat16(case: Case) -> str:
     """Compute in bfloat16, which has float32's range."""
     if _has_half_weights(case):
@@ -51,6 +64,10 @@ def bfloat16(case: Case) -> str:
     )
 
 
+@treatment(
+    "scale the loss, and gradients back",
+    "Small gradients are moved into float16's range on their way (Micikevicius et al. 2018).",
+)
 def loss_scale(case: Case) -> str:
     """Multiply the loss, and with it all gradients, and divide those again before the step."""
     masters = ""
@@ -78,6 +95,11 @@ class Unscaled(type(optimizer)):
 optimizer.__class__ = Unscaled"""
 
 
+@treatment(
+    "clip the gradient's norm",
+    "It caps the length of a step (Pascanu et al. 2013). It makes no gradient larger, and "
+    "leaves the ratio between layers as it is.",
+)
 def clip(case: Case) -> str:
     """Cap the norm of the gradient."""
     # A class, not a hook: copies of the optimizer keep it.
@@ -95,11 +117,19 @@ class Clipped(type(optimizer)):
 optimizer.__class__ = Clipped"""
 
 
+@treatment(
+    "lower the learning rate",
+    "Steps then stay where the gradient is still right.",
+)
 def lr_down(case: Case) -> str:
     """Search for a smaller learning rate."""
     return _search("[10.0**-k for k in range(1, 7)]")
 
 
+@treatment(
+    "raise the learning rate",
+    "Steps then change something.",
+)
 def lr_up(case: Case) -> str:
     """Search for a larger learning rate."""
     return _search("[10.0**k for k in range(1, 9)]")
@@ -127,6 +157,11 @@ for group in optimizer.param_groups:
     group["lr"] = group["lr"] * best"""
 
 
+@treatment(
+    "train with Adam",
+    "It divides each gradient by its own size, so that small ones count (Kingma & Ba 2015). "
+    "The signal is as it was.",
+)
 def adam(case: Case) -> str:
     """Divide each parameter's gradient by its own size."""
     if isinstance(case.optimizer, torch.optim.Adam | torch.optim.AdamW):
@@ -136,6 +171,10 @@ def adam(case: Case) -> str:
 optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)"""
 
 
+@treatment(
+    "take ten times as many steps",
+    "More steps of nothing are nothing, however fast the machine.",
+)
 def more_steps(case: Case) -> str:
     """Train ten times as long: what a faster machine can do."""
     return f"""import torch
@@ -147,6 +186,10 @@ for _ in range({EXTRA_STEPS}):
     optimizer.step()"""
 
 
+@treatment(
+    "add an epsilon under roots and logarithms",
+    "The slope of a root is infinite at 0, and 0 times infinity is NaN.",
+)
 def safe_roots(case: Case) -> str:
     """Keep roots and logarithms away from 0, where their slope is infinite."""
     return (
@@ -174,6 +217,10 @@ def loss(model, plain=loss):
     )
 
 
+@treatment(
+    "let gradients pass straight through flat operations",
+    "Rounding has slope 0; backwards, it is taken for the identity (Bengio et al. 2013).",
+)
 def straight_through(case: Case) -> str:
     """Backwards, take operations that are flat everywhere for the identity."""
     return (
@@ -198,6 +245,10 @@ def loss(model, plain=loss):
     )
 
 
+@treatment(
+    "put 0 where the input is not a number",
+    "One NaN in the input is enough to spoil every weight.",
+)
 def nan_inputs(case: Case) -> str:
     """Put 0 where the input is not finite."""
     return """import torch
@@ -218,6 +269,10 @@ model.register_forward_pre_hook(
 )"""
 
 
+@treatment(
+    "let the loss apply the last sigmoid or softmax",
+    "Cross-entropy on logits cancels the flat slope: a wrong answer gets a strong signal.",
+)
 def loss_choice(case: Case) -> str:
     """Let the loss apply the last sigmoid: always by hand, since a loss is a choice."""
     last = [n for n, m in case.model.named_modules() if isinstance(m, nn.Sigmoid | nn.Softmax)]
@@ -230,6 +285,10 @@ def loss_choice(case: Case) -> str:
     )
 
 
+@treatment(
+    "connect the loss to the parameters",
+    "A gradient flows only through operations that autograd has recorded.",
+)
 def connect(case: Case) -> str:
     """Find where the loss is cut off from the parameters: always by hand."""
     raise NotApplicable(

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vgplib.doctor.diagnosis import Diagnosis, Finding
+from vgplib.doctor.conditions import CONDITIONS
+from vgplib.doctor.conditions.condition import Finding
+from vgplib.doctor.conditions.indicators import signal_ratio
+from vgplib.doctor.diagnosis import Diagnosis
 from vgplib.doctor.examine import examine
 from vgplib.doctor.remedies import training
-from vgplib.doctor.remedies.drafting import Case, NotApplicable
-from vgplib.doctor.remedies.prescriptions import in_vain
-from vgplib.doctor.remedies.signs import SIGNS, signal_ratio
-from vgplib.doctor.remedies.treatments import TREATMENTS, apply
+from vgplib.doctor.remedies.case import Case, NotApplicable
+from vgplib.doctor.remedies.treatment import TREATMENTS, apply
 from vgplib.doctor.remedies.verdicts import RANK, Outcome, last, verdict
 from vgplib.measures.layers import measure
 from vgplib.measures.preserve import left_as_they_were
@@ -59,11 +60,11 @@ def try_remedies(
     import pandas as pd
     from tqdm import tqdm
 
-    visit = diagnosis.visit
+    snapshot = diagnosis.snapshot
     plan = [Plan(), *_plans(diagnosis)]
     rows: list[dict[str, Any]] = []
     bar = tqdm(total=len(plan), desc="remedies", unit="remedy", disable=not progress)
-    with bar, left_as_they_were(list(visit.model.modules())):
+    with bar, left_as_they_were(list(snapshot.model.modules())):
         end = time.monotonic() + seconds
         untreated: Outcome | None = None
         for number, this in enumerate(plan):
@@ -84,13 +85,13 @@ class Plan:
         key: Of the treatment, or "".
         code: Its Python.
         finding: What it is against.
-        in_vain: Whether it is not prescribed, but stands for comparison.
+        is_control: Whether it is not prescribed, but stands there for comparison.
     """
 
     key: str = ""
     code: str = ""
     finding: Finding | None = None
-    in_vain: bool = False
+    is_control: bool = False
 
 
 def _plans(diagnosis: Diagnosis) -> list[Plan]:
@@ -100,17 +101,19 @@ def _plans(diagnosis: Diagnosis) -> list[Plan]:
         for remedy in finding.remedies:
             plans.setdefault(remedy.key, Plan(remedy.key, remedy.code, finding))
     for finding in diagnosis.findings:
-        for key in in_vain(finding.condition):
+        for key in CONDITIONS[finding.condition].controls:
             code = TREATMENTS[key].write(_case(diagnosis, finding))
-            plans.setdefault(key, Plan(key, code, finding, in_vain=True))
+            plans.setdefault(key, Plan(key, code, finding, is_control=True))
     return list(plans.values())
 
 
 def _case(
     diagnosis: Diagnosis, finding: Finding, optimizer: torch.optim.Optimizer | None = None
 ) -> Case:
-    visit = diagnosis.visit
-    return Case(visit.model, visit.loss, finding.condition, finding.cause, finding.where, optimizer)
+    snapshot = diagnosis.snapshot
+    return Case(
+        snapshot.model, snapshot.loss, finding.condition, finding.cause, finding.where, optimizer
+    )
 
 
 @dataclass
@@ -143,7 +146,7 @@ class _Trial:
 
     def _deserves_another(self, outcome: Outcome, untreated: Outcome) -> bool:
         late = time.monotonic() > self.end
-        if late or self.plan.in_vain or self._condition.startswith("lr_"):
+        if late or self.plan.is_control or self._condition.startswith("lr_"):
             return False
         found = verdict(outcome, untreated, self._condition)[0]
         return found in ("mends the sign, the loss is no better", "makes it worse")
@@ -154,8 +157,8 @@ class _Trial:
         return (self.plan.finding or findings[0]).condition if findings else ""
 
     def _once(self, slower: float) -> Outcome:
-        visit, finding = self.diagnosis.visit, self.plan.finding
-        model, loss, optimizer = visit.fresh()
+        snapshot, finding = self.diagnosis.snapshot, self.plan.finding
+        model, loss, optimizer = snapshot.fresh()
         _seed(model)
         own = optimizer is None
         if own:
@@ -177,9 +180,9 @@ class _Trial:
         else:
             outcome.ratio = signal_ratio(measured)
         if self._condition:
-            outcome.sign = SIGNS[self._condition].read(model, loss, measured)
-            given = None if visit.optimizer is None else optimizer
-            outcome.sick = examine(model, loss, optimizer=given, steps=visit.steps).conditions
+            outcome.sign = CONDITIONS[self._condition].indicator.read(model, loss, measured)
+            given = None if snapshot.optimizer is None else optimizer
+            outcome.sick = examine(model, loss, optimizer=given, steps=snapshot.steps).conditions
         start = time.monotonic()
         unit = self._unit(model, loss)
         outcome.losses = [value / unit for value in self._train(model, loss, optimizer)]
@@ -188,9 +191,9 @@ class _Trial:
 
     def _unit(self, model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> float:
         """What a treatment multiplied the loss by."""
-        if loss is self.diagnosis.visit.loss:
+        if loss is self.diagnosis.snapshot.loss:
             return 1.0
-        own = self.diagnosis.visit.loss(model).item()
+        own = self.diagnosis.snapshot.loss(model).item()
         unit = loss(model).item() / own if own else math.nan
         return unit if math.isfinite(unit) and unit > 0 else 1.0
 
@@ -218,7 +221,7 @@ class _Trial:
 def _row(plan: Plan, outcome: Outcome, untreated: Outcome, diagnosis: Diagnosis) -> dict[str, Any]:
     key, finding = plan.key, plan.finding
     judged = (finding or diagnosis.findings[0]).condition if diagnosis.findings else ""
-    sign = SIGNS[judged].name if judged else ""
+    sign = CONDITIONS[judged].indicator.name if judged else ""
     kind, words = verdict(outcome, untreated, judged) if key else ("", "")
     start = outcome.losses[0] if outcome.losses else math.nan
     return {
@@ -237,7 +240,7 @@ def _row(plan: Plan, outcome: Outcome, untreated: Outcome, diagnosis: Diagnosis)
         "steps": max(len(outcome.losses) - 1, 0),
         "rank": (
             len(RANK) if outcome.refusal else RANK[kind],
-            plan.in_vain,
+            plan.is_control,
             last(outcome.losses),
         ),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from vgplib.doctor.remedies.signs import SIGNS
+from vgplib.doctor.conditions import CONDITIONS
 
 _CLEARLY = 0.02  # by which share of itself a loss has to differ
 _NOTHING = 1e-4  # of the loss at the start: what is left of it then does not count
@@ -54,7 +54,7 @@ def verdict(outcome: Outcome, untreated: Outcome, condition: str) -> tuple[str, 
         return "", f"cannot be applied: {outcome.refusal}"
     after = last(outcome.losses)
     before = _loss_after(untreated.losses, len(outcome.losses) if math.isfinite(after) else 0)
-    mended = SIGNS[condition].is_better(untreated.sign, outcome.sign) or (
+    mended = CONDITIONS[condition].indicator.is_better(untreated.sign, outcome.sign) or (
         outcome.sick is not None
         and condition not in outcome.sick
         and (untreated.sick is None or condition in untreated.sick)

@@ -1,46 +1,24 @@
-"""Rules about gradients that are not there: no number, no graph, no permission, or exactly zero."""
+"""Gradients that are not there: no graph, no permission, or exactly zero."""
 
 from __future__ import annotations
 
 from torch import nn
 
-from vgplib.doctor.diagnosis import Finding
-from vgplib.doctor.examining.evidence import Evidence, Pass
-from vgplib.doctor.examining.overflow import GROWING
+from vgplib.doctor.conditions.condition import SYMPTOMS_CHAPTER, Condition, Finding
+from vgplib.doctor.conditions.indicators import count
+from vgplib.doctor.evidence.gather import Evidence
+from vgplib.doctor.evidence.passes import Pass
 
 
-def nan(evidence: Evidence, threshold: float) -> Finding | None:
-    """The first place that is not finite."""
-    first = evidence.first
-    if first is None or not first.data.attrs["first_non_finite"]:
-        return None
-    told = first.data.attrs["first_non_finite"]
-    place, _, name = told.partition(" of ") if " of " in told else told.partition(" at ")
-    numbers = {"loss": first.data.attrs["loss"]}
-    if told.startswith("parameter "):
-        name, cause = told.removeprefix("parameter "), "NaN in the weights"
-    elif place in ("signal", "gradient"):
-        cause = "singular derivative"
-    elif evidence.broken is None:
-        cause = "NaN in the data"
-    else:
-        broken = evidence.broken
-        name = name or broken.where
-        grown = broken.operation in GROWING
-        cause = "initialisation too large" if grown else "operation out of its range"
-        numbers[f"entries that {broken.operation} made not finite"] = float(broken.entries)
-    return Finding("nan", "critical", (name,) if name else (), cause, numbers)
-
-
-def no_gradient(evidence: Evidence, threshold: float) -> Finding | None:
+def _no_gradient(evidence: Evidence, threshold: float) -> Finding | None:
     """Wanted parameters without a gradient."""
-    model = evidence.visit.model
+    model = evidence.snapshot.model
     if evidence.detached:
         names = [n for n, p in model.named_parameters() if p.requires_grad]
         if not names:
             return None  # everything is frozen, which another rule tells
         numbers = {"parameters without gradient": float(len(names))}
-        return Finding("no_gradient", "critical", tuple(names), "detached", numbers)
+        return NO_GRADIENT.finding("critical", tuple(names), "detached", numbers)
     assert evidence.first is not None and evidence.later is not None
     without = [
         name
@@ -55,19 +33,19 @@ def no_gradient(evidence: Evidence, threshold: float) -> Finding | None:
     share = len(without) / len(evidence.first.parameters)
     numbers = {"parameters without gradient": float(len(without)), "of all": share}
     severity = "critical" if share > 0.5 else "serious"
-    return Finding("no_gradient", severity, tuple(without), cause, numbers)
+    return NO_GRADIENT.finding(severity, tuple(without), cause, numbers)
 
 
-def frozen(evidence: Evidence, threshold: float) -> Finding | None:
+def _frozen(evidence: Evidence, threshold: float) -> Finding | None:
     """Parameters that may not learn although that was evidently wanted."""
-    model = evidence.visit.model
+    model = evidence.snapshot.model
     named = {n: p for n, p in model.named_parameters() if p.is_floating_point()}
     off = {n for n, p in named.items() if not p.requires_grad}
     where = [n for n in named if n in off and named[n].dim() > 1]
     if len(off) < len(named):
         if any(_is_adapted(n, named) for n in where):
             return None
-        if evidence.visit.optimizer is not None:
+        if evidence.snapshot.optimizer is not None:
             where = [n for n in where if evidence.wanted(n) and not _is_table(model, n)]
         elif off <= _parts_of_their_own(model, off):
             return None
@@ -78,7 +56,7 @@ def frozen(evidence: Evidence, threshold: float) -> Finding | None:
     share = sum(named[n].numel() for n in where) / sum(p.numel() for p in named.values())
     numbers = {"frozen weights": float(len(where)), "share of all entries": share}
     severity = "critical" if len(off) == len(named) else "serious"
-    return Finding("frozen", severity, tuple(where), "not trainable", numbers)
+    return FROZEN.finding(severity, tuple(where), "not trainable", numbers)
 
 
 def _is_multiplied_by(seen: Pass | None, name: str) -> bool:
@@ -148,7 +126,7 @@ def _has_trained_before(model: nn.Module, name: str, off: set[str]) -> bool:
     return False
 
 
-def zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
+def _zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
     """Weights whose gradient is exactly zero and stays so."""
     first, later = evidence.first, evidence.later
     if first is None or later is None or first.data.attrs["loss"] == 0:
@@ -160,7 +138,7 @@ def zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
         and evidence.wanted(name)
         and not _has_nothing_in(first, name)
     ]
-    model = evidence.visit.model
+    model = evidence.snapshot.model
     weights = [n for n in zero if model.get_parameter(n).dim() > 1 and first.runs_of(n)]
     if not weights:
         # Most others are zero by symmetry: biases before a normalisation, keys' biases, scales.
@@ -172,7 +150,7 @@ def zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
         cause = "dead units"
     numbers = {"weights with gradient 0": float(len(weights)), "of all weights": share}
     severity = "critical" if share > 0.5 else "serious"
-    return Finding("zero_gradient", severity, tuple(zero), cause, numbers)
+    return ZERO_GRADIENT.finding(severity, tuple(zero), cause, numbers)
 
 
 def _has_nothing_in(seen: Pass, name: str) -> bool:
@@ -188,4 +166,52 @@ def _stuck(evidence: Evidence) -> Finding | None:
     if not where:
         return None
     numbers = {"parameters with gradient 0 that matter": float(len(where))}
-    return Finding("zero_gradient", "serious", where, "saturating activation", numbers)
+    return ZERO_GRADIENT.finding("serious", where, "saturating activation", numbers)
+
+
+NO_GRADIENT = Condition(
+    name="no_gradient",
+    meaning="Parameters that should learn get no gradient at all: the loss does not reach them.",
+    lesson=SYMPTOMS_CHAPTER,
+    looks_at="gradients that are None, of parameters that are in the optimizer if there is one",
+    threshold=0.0,
+    source="None is not zero: the graph does not reach them",
+    judge=_no_gradient,
+    indicator=count("none (unused or detached)", "parameters without a gradient"),
+    remedies={
+        "not trainable": "unfreeze",
+        "non-differentiable operation": "straight_through connect",
+        "": "connect",
+    },
+)
+
+FROZEN = Condition(
+    name="frozen",
+    meaning="Parameters are switched off: they are not allowed to learn.",
+    lesson=SYMPTOMS_CHAPTER,
+    looks_at="requires_grad=False: of everything, of weights in the optimizer, or of single layers",
+    threshold=0.0,
+    source="a whole frozen part beside a trained one is by design",
+    judge=_frozen,
+    indicator=count("none (frozen)", "frozen parameters"),
+    remedies={"": "unfreeze"},
+)
+
+ZERO_GRADIENT = Condition(
+    name="zero_gradient",
+    meaning="Parameters get a gradient of exactly zero, so they never move.",
+    lesson=SYMPTOMS_CHAPTER,
+    looks_at="weights with a gradient of exactly 0, still so after small steps of everything else",
+    threshold=0.0,
+    source="zero at the start by design is over after a step",
+    judge=_zero_gradient,
+    indicator=count("zero", "parameters with a gradient of 0"),
+    remedies={
+        "non-differentiable operation": "straight_through connect",
+        "dead units": "to_leaky_relu reinitialise zero_biases",
+        "half precision": "loss_scale bfloat16 float32",
+        "loss choice": "loss_choice reinitialise",
+        "": "reinitialise straight_through to_leaky_relu",
+    },
+    implies=("lr_too_low",),
+)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vgplib.doctor.visit import Visit
+from vgplib.doctor.copies import Snapshot
 from vgplib.measures.preserve import left_as_they_were
 
 
@@ -26,9 +26,9 @@ class Trial:
     updates: dict[str, float]
 
 
-def untrained_loss(visit: Visit) -> float:
+def untrained_loss(snapshot: Snapshot) -> float:
     """The loss with each weight's entries shuffled: of the same weights, but of no training."""
-    model, loss, _ = visit.fresh()
+    model, loss, _ = snapshot.fresh()
     with left_as_they_were(list(model.modules())), torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
@@ -60,9 +60,9 @@ def changed_nothing(trial: Trial, still: float = STILL) -> bool:
     return bool(trial.updates) and max(trial.updates.values()) < still
 
 
-def train(visit: Visit, steps: int, faster: float) -> Trial:
+def train(snapshot: Snapshot, steps: int, faster: float) -> Trial:
     """Take some steps at ``faster`` times the learning rate."""
-    model, loss, optimizer = visit.fresh()
+    model, loss, optimizer = snapshot.fresh()
     for group in optimizer.param_groups:  # type: ignore[union-attr]
         group["lr"] = group["lr"] * faster
     wanted = [p for p in model.parameters() if p.requires_grad]
@@ -86,7 +86,7 @@ def train(visit: Visit, steps: int, faster: float) -> Trial:
             if not needs_closure:
                 optimizer.step()  # type: ignore[union-attr]
             if step == 0:
-                updates = _relative_changes(visit.model, model)
+                updates = _relative_changes(snapshot.model, model)
         with torch.no_grad():
             losses.append(float(loss(model)))
     return Trial(losses, updates)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vgplib.doctor.remedies.anatomy import MATRICES, Part, parts, readout
+from vgplib.doctor.evidence.parts import MATRICES, Part, parts, readout
 
 _WIDTH = 88  # of a line of code
 
@@ -37,8 +37,8 @@ class Case:
     Attributes:
         model: The sick model; writing a remedy leaves it as it was.
         loss: As for ``vgp.measure``, or None if it is not known.
-        condition: What is wrong, one of the vocabulary's.
-        cause: Why, one of the vocabulary's, or "".
+        condition: What is wrong: a key of ``CONDITIONS``.
+        cause: Why, one of ``CAUSES``, or "".
         where: Names of modules or parameters.
         optimizer: Over the model's parameters, or None if it is not known.
     """

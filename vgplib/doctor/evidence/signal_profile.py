@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vgplib.doctor.examining.evidence import Pass
+from vgplib.doctor.evidence.passes import Pass
 from vgplib.measures.fit import backward_factor
 from vgplib.measures.layer import MATRICES, Layer
 
@@ -48,7 +48,7 @@ def places(seen: Pass) -> list[Place]:
     for layer in seen.layers:
         if layer.kind in _PLACES:
             runs.setdefault((layer.name, layer.kind), []).append(layer)
-    timed = {course.name for course in courses(seen) if course.in_time}
+    timed = {each.name for each in recurrences(seen) if each.in_time}
     before = {layer: _place_before(layer) for of in runs.values() for layer in of}
     sources = {(y.name, y.kind) for y in _worked_on(x for x in before if x.has_signal)}
     behind = _behind_norms(seen.layers)
@@ -100,7 +100,7 @@ def _place_before(layer: Layer) -> Layer | None:
 
 
 @dataclass(frozen=True)
-class Ends:
+class Endpoints:
     """The signal at the input end over that at the output end.
 
     Attributes:
@@ -123,7 +123,7 @@ class Ends:
     r2: float
 
 
-def ends(seen: Pass) -> Ends | None:
+def endpoints(seen: Pass) -> Endpoints | None:
     """Compare both ends; None where there are fewer than two layers."""
     found = places(seen)
     if len(found) < 2:
@@ -136,7 +136,7 @@ def ends(seen: Pass) -> Ends | None:
         return None
     hidden, factor, r2 = _hidden(found[:-1])
     inner = max(p.signal for p in found[-third - 1 : -1])
-    return Ends(
+    return Endpoints(
         strongest / back,
         strongest / inner if inner else math.nan,
         found[0].signal / back,
@@ -165,7 +165,7 @@ def _hidden(found: list[Place]) -> tuple[float, float, float]:
 
 
 @dataclass(frozen=True)
-class Course:
+class Recurrence:
     """A layer that runs again and again, each run after the one before.
 
     Attributes:
@@ -184,8 +184,23 @@ class Course:
     steps: int
     in_time: bool
 
+    @property
+    def proof(self) -> dict[str, float]:
+        """As the evidence of a finding."""
+        numbers = {
+            "signal, first over last step": self.ratio,
+            "factor per step": self.factor,
+            "steps": float(self.steps),
+        }
+        return known(numbers)
 
-def courses(seen: Pass) -> list[Course]:
+
+def known(numbers: dict[str, float]) -> dict[str, float]:
+    """Those that are numbers."""
+    return {name: value for name, value in numbers.items() if not math.isnan(value)}
+
+
+def recurrences(seen: Pass) -> list[Recurrence]:
     """Every layer that runs along time, or again and again in depth."""
     runs: dict[str, list[Layer]] = {}
     for layer in seen.layers:
@@ -216,7 +231,7 @@ def courses(seen: Pass) -> list[Course]:
                 early = min(early, max(signals[half - few : half + few]))
             ratio = early / late
             factor = backward_factor(range(len(signals)), signals).factor
-            found.append(Course(name, of[0].kind, ratio, factor, len(signals), in_time))
+            found.append(Recurrence(name, of[0].kind, ratio, factor, len(signals), in_time))
     return found
 
 

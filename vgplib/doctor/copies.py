@@ -84,7 +84,7 @@ def _uncopyable(things: Any) -> list[Any]:
 
 
 @dataclass(frozen=True)
-class Visit:
+class Snapshot:
     """What is examined, as it came. Nothing is run on it or changed: copies are.
 
     Attributes:
@@ -109,18 +109,18 @@ class Visit:
         (model,) = copied((self.model,))
         return model
 
-    def kept(self) -> Visit:
-        """The same of copies, for later: the caller's own may change meanwhile."""
+    def copied(self) -> Snapshot:
+        """The same of copies, which later changes of the caller's own do not reach."""
         model, loss, optimizer = self.fresh()
-        return Visit(model, loss, optimizer, self.steps)
+        return Snapshot(model, loss, optimizer, self.steps)
 
 
-def check_in(
+def snapshot(
     model: nn.Module,
     loss: Callable[[nn.Module], Tensor],
     optimizer: torch.optim.Optimizer | None,
     steps: int,
-) -> Visit:
+) -> Snapshot:
     """Take what the caller gave, after seeing that it is what it should be.
 
     Raises:
@@ -150,7 +150,7 @@ def check_in(
         model, optimizer = copied((model, optimizer))
         with left_as_they_were([]), torch.no_grad():
             loss(model)  # makes what is made lazily
-    return Visit(model, loss, optimizer, steps)
+    return Snapshot(model, loss, optimizer, steps)
 
 
 def learning_rates(optimizer: torch.optim.Optimizer) -> list[float]:

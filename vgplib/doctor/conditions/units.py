@@ -1,12 +1,14 @@
-"""Rules about units and samples: dead, saturated, copies of each other, all alike."""
+"""Units that no longer answer: dead, or saturated."""
 
 from __future__ import annotations
 
 import math
 
-from vgplib.doctor.diagnosis import Finding
-from vgplib.doctor.examining.evidence import Evidence, Pass
-from vgplib.doctor.judging.causes import bias_share, of_depth
+from vgplib.doctor.conditions.causes import bias_share
+from vgplib.doctor.conditions.condition import SYMPTOMS_CHAPTER, Condition, Finding
+from vgplib.doctor.conditions.indicators import largest
+from vgplib.doctor.evidence.gather import Evidence
+from vgplib.doctor.evidence.passes import Pass
 
 _RELU = ("relu", "threshold")
 _TWO_SIDED = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "erf", "clamp", "softmax")
@@ -17,14 +19,9 @@ _MOSTLY = 0.7  # of a layer's output
 _SAMPLES = 16  # that a unit has to be zero for
 
 
-def _readable(evidence: Evidence) -> Pass | None:
-    seen = evidence.first
-    return None if seen is None or seen.data.attrs["first_non_finite"] else seen
-
-
-def dead_relu(evidence: Evidence, threshold: float) -> Finding | None:
+def _dead_relu(evidence: Evidence, threshold: float) -> Finding | None:
     """Units that are zero for every sample."""
-    seen = _readable(evidence)
+    seen = evidence.as_it_came
     if seen is None:
         return None
     sick: dict[str, float] = {}
@@ -41,24 +38,24 @@ def dead_relu(evidence: Evidence, threshold: float) -> Finding | None:
     cause = _why_dead(evidence, seen, worst[0])
     numbers = {"dead units in the worst layer": sick[worst[0]], "layers": float(len(sick))}
     severity = "critical" if sick[worst[0]] > 0.95 else "serious"
-    return Finding("dead_relu", severity, tuple(worst), cause, numbers)
+    return DEAD_RELU.finding(severity, tuple(worst), cause, numbers)
 
 
 def _why_dead(evidence: Evidence, seen: Pass, name: str) -> str:
     """What pushed the units down; "" where nothing tells."""
     layer = next(y for y in seen.layers if y.name == name)
-    bias = dict(evidence.visit.model.named_parameters()).get(f"{name}.bias")
+    bias = dict(evidence.snapshot.model.named_parameters()).get(f"{name}.bias")
     low = bias.float().mean().item() if bias is not None else 0.0
     if low < -0.5 or (low < 0 and bias_share(seen, layer) > _MOSTLY):
         return "bias"
     if _is_raw(seen):
         return "input scale"
-    return "learning rate too high" if evidence.visit.optimizer is not None else ""
+    return "learning rate too high" if evidence.snapshot.optimizer is not None else ""
 
 
-def saturation(evidence: Evidence, threshold: float) -> Finding | None:
+def _saturation(evidence: Evidence, threshold: float) -> Finding | None:
     """Entries on the flat parts of their activations."""
-    seen = _readable(evidence)
+    seen = evidence.as_it_came
     if seen is None:
         return None
     last = seen.matrices[-1].name if seen.matrices else ""
@@ -79,7 +76,7 @@ def saturation(evidence: Evidence, threshold: float) -> Finding | None:
         return None
     worst = sorted(sick, key=lambda name: -sick[name])
     numbers = {"saturated in the worst layer": sick[worst[0]], "layers": float(len(sick))}
-    return Finding("saturation", "serious", tuple(worst), _why_flat(seen, worst[0], last), numbers)
+    return SATURATION.finding("serious", tuple(worst), _why_flat(seen, worst[0], last), numbers)
 
 
 def _is_stuck(evidence: Evidence, name: str) -> bool:
@@ -116,45 +113,39 @@ def _is_raw(seen: Pass) -> bool:
     return next(iter(seen.looks.layers.values())).largest > _LARGE
 
 
-def symmetry(evidence: Evidence, threshold: float) -> Finding | None:
-    """Units that are copies, with equal gradients, and stay so."""
-    first, later = evidence.first, evidence.later
-    if first is None or later is None or first.data.attrs["first_non_finite"]:
-        return None
-    sick = [
-        name
-        for name, share in first.twins.items()
-        if share >= threshold and later.twins.get(name, 0) >= threshold and evidence.wanted(name)
-    ]
-    if not sick:
-        return None
-    numbers = {"units that are copies": max(first.twins[name] for name in sick)}
-    return Finding("symmetry", "critical", tuple(sick), "initialisation constant", numbers)
+DEAD_RELU = Condition(
+    name="dead_relu",
+    meaning="Units give zero for every input, so nothing teaches them.",
+    lesson=SYMPTOMS_CHAPTER,
+    looks_at="share of a layer's ReLU units that give 0 for the whole batch",
+    threshold=0.5,
+    source="half of the units, of samples that are not all alike",
+    judge=_dead_relu,
+    indicator=largest("dead", "dead units, worst layer"),
+    remedies={
+        "bias": "zero_biases to_leaky_relu reinitialise",
+        "learning rate too high": "to_leaky_relu lr_down reinitialise",
+        "input scale": "input_scale to_leaky_relu reinitialise",
+        "": "to_leaky_relu reinitialise zero_biases batch_norm",
+    },
+    controls=("clip",),
+)
 
-
-def rank_collapse(evidence: Evidence, threshold: float) -> Finding | None:
-    """Samples, or tokens, that have become one vector."""
-    seen = evidence.later
-    if seen is None or _readable(evidence) is None or seen.data.attrs["first_non_finite"]:
-        return None
-    rows = [(layer, seen.looks.layers[layer]) for layer in seen.matrices]
-    for what in ("apart", "tokens_apart"):
-        told = [(y, getattr(look, what)) for y, look in rows if not math.isnan(getattr(look, what))]
-        if len(told) < 2:
-            continue
-        start = max(apart for _, apart in told[: max(1, len(told) // 3)])
-        layer, end = told[-1]
-        if start > 10 * threshold and end < threshold * start:
-            numbers = {"distance at the start": start, "before the last layer": end}
-            return Finding("rank_collapse", "serious", (layer.name,), _why_alike(evidence), numbers)
-    return None
-
-
-def _why_alike(evidence: Evidence) -> str:
-    """Drowned in biases, or whatever makes a signal fall with depth."""
-    seen = evidence.first
-    assert seen is not None
-    hidden = [y for y in seen.layers if y.kind in ("linear", "conv")][:-1]
-    if any(bias_share(seen, y) > 0.95 and y.output**2 > 100 * y.entries for y in hidden):
-        return "bias"
-    return of_depth(evidence, seen, math.nan, too_small=True)
+SATURATION = Condition(
+    name="saturation",
+    meaning="Activations sit on their flat parts, where a change of the input changes nothing.",
+    lesson=SYMPTOMS_CHAPTER,
+    looks_at="share of a hidden layer's entries whose slope is below 5 % of the largest",
+    threshold=0.5,
+    source="Glorot and Bengio 2010",
+    judge=_saturation,
+    indicator=largest("saturated", "saturated entries, worst layer"),
+    remedies={
+        "bias": "zero_biases reinitialise to_relu",
+        "input scale": "input_scale reinitialise batch_norm to_relu",
+        "attention logit scale": "scale_logits reinitialise",
+        "loss choice": "loss_choice reinitialise",
+        "": "reinitialise batch_norm layer_norm to_relu input_scale",
+    },
+    controls=("clip",),
+)

@@ -1,11 +1,51 @@
-"""The mechanism behind what depth does to a signal."""
+"""Mechanisms behind conditions; and which of them makes a signal change with depth."""
 
 from __future__ import annotations
 
 import math
 
-from vgplib.doctor.examining.evidence import Evidence, Pass
+from vgplib.doctor.evidence.gather import Evidence
+from vgplib.doctor.evidence.passes import Pass
 from vgplib.measures.layer import Layer, homes
+
+# Mechanisms, in the words that a finding's ``cause`` uses.
+CAUSES: tuple[str, ...] = (
+    "saturating activation",
+    "slope of the activation",
+    "initialisation too small",
+    "initialisation too large",
+    "initialisation constant",
+    "bias",
+    "learning rate too high",
+    "learning rate too low",
+    "half precision",
+    "loss choice",
+    "detached",
+    "unused",
+    "not trainable",
+    "recurrent weight",
+    "forget gate",
+    "input scale",
+    "normalisation without skip",
+    "missing residual",
+    "residual without normalisation",
+    "post-norm depth",
+    "attention without skip",
+    "attention logit scale",
+    "non-differentiable operation",
+    "singular derivative",
+    "operation out of its range",
+    "scale in the forward pass",
+    "NaN in the data",
+    "NaN in the weights",
+    "dead units",
+)
+
+# Keys of treatments for weights that are too small or too large, whatever comes of it. Those that
+# train a deep network best come first, as measured for sigmoid networks of 8 layers (vanishing) and
+# ReLU networks of 12 layers at twice He's gain (exploding); the tests measure the order again.
+TOO_SMALL = "reinitialise orthogonal layer_norm batch_norm skips adam"
+TOO_LARGE = "reinitialise layer_norm batch_norm to_tanh adam clip lr_down"
 
 # Scale of the weights, sigma_w, that keeps the signal where it is: He et al. 2015 for ReLU,
 # 1 / phi'(0) for the others.

@@ -5,25 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from vgplib.doctor.examining.graph import additions
-from vgplib.doctor.examining.look import Looks, twins
-from vgplib.doctor.examining.overflow import Broken, first_broken
-from vgplib.doctor.examining.steps import Trial, changed_nothing, train, untrained_loss, went_up
-from vgplib.doctor.examining.stuck import matters, relieved, stuck
-from vgplib.doctor.visit import Visit
-from vgplib.measures.layer import MATRICES, Layer, homes
-from vgplib.measures.layers import NotConnected, observe
+from vgplib.doctor.copies import Snapshot
+from vgplib.doctor.evidence.first_nonfinite import Broken, first_broken
+from vgplib.doctor.evidence.passes import Pass, run_pass
+from vgplib.doctor.evidence.perturbations import matters, relieved, stuck
+from vgplib.doctor.evidence.trial import Trial, changed_nothing, train, untrained_loss, went_up
+from vgplib.measures.layer import Layer
+from vgplib.measures.layers import NotConnected
 from vgplib.measures.preserve import left_as_they_were
-from vgplib.measures.report import Parameter, report
 from vgplib.measures.uncheckpointed import uncheckpointed
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 # Steps that part what is zero or equal by design from what stays so; no two of them cancel.
 _NUDGES = (1e-2, 7e-3, 4e-3)
@@ -36,43 +30,11 @@ _USUAL = (3e-3, 3e-2)  # relative changes in a step with which networks learn
 
 
 @dataclass
-class Pass:
-    """One forward and one backward pass.
-
-    Attributes:
-        data: As ``vgp.measure`` reports it.
-        layers: As they ran.
-        looks: What else was seen of them.
-        parameters: With the norms of their gradients.
-        states: Of each parameter's gradient, as ``grad_state`` of ``vgp.measure``.
-        twins: Share of a weight's units that are copies of each other; by parameter.
-        zeros: Share of exact zeros in the gradients of weights.
-    """
-
-    data: xr.Dataset
-    layers: list[Layer]
-    looks: Looks
-    parameters: list[Parameter]
-    states: dict[str, str]
-    twins: dict[str, float]
-    zeros: float
-
-    @property
-    def matrices(self) -> list[Layer]:
-        """The layers that multiply by a matrix of weights."""
-        return [layer for layer in self.layers if layer.kind in MATRICES]
-
-    def runs_of(self, parameter: str) -> list[Layer]:
-        """The layers that ran with a parameter of this name."""
-        return [layer for layer in self.layers if layer.name in homes(parameter)]
-
-
-@dataclass
 class Evidence:
     """All that the rules may look at.
 
     Attributes:
-        visit: What the caller gave.
+        snapshot: What the caller gave.
         detached: Whether the loss has no history at all, in which case there is nothing else.
         first: The pass at the weights as they came.
         later: A pass after some small steps, where something in the first was exactly zero or
@@ -96,7 +58,7 @@ class Evidence:
         notes: What could not be tried, and why.
     """
 
-    visit: Visit
+    snapshot: Snapshot
     detached: bool = False
     first: Pass | None = None
     later: Pass | None = None
@@ -119,28 +81,45 @@ class Evidence:
         return self._optimized is None or name in self._optimized
 
     @property
+    def clearest(self) -> Pass | None:
+        """The pass whose signals say most: not rounded to zero, not switched off by design.
+
+        None where there is none of finite numbers.
+        """
+        for seen in (self.rescaled, self.later, self.first):
+            if seen is not None and not seen.data.attrs["first_non_finite"]:
+                return seen
+        return None
+
+    @property
+    def as_it_came(self) -> Pass | None:
+        """The first pass, or None where it is not one of finite numbers."""
+        seen = self.first
+        return None if seen is None or seen.data.attrs["first_non_finite"] else seen
+
+    @property
     def _optimized(self) -> frozenset[str] | None:
-        optimizer = self.visit.optimizer
+        optimizer = self.snapshot.optimizer
         if optimizer is None:
             return None
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        return frozenset(n for n, p in self.visit.model.named_parameters() if id(p) in held)
+        return frozenset(n for n, p in self.snapshot.model.named_parameters() if id(p) in held)
 
 
-def gather(visit: Visit) -> Evidence:
+def gather(snapshot: Snapshot) -> Evidence:
     """Measure what the rules need, on copies."""
-    found = Evidence(visit)
+    found = Evidence(snapshot)
     _run_passes(found)
     first = found.first
-    if first is not None and not first.data.attrs["first_non_finite"] and visit.optimizer:
+    if first is not None and not first.data.attrs["first_non_finite"] and snapshot.optimizer:
         with uncheckpointed():
             _try_steps(found)
     return found
 
 
 def _run_passes(found: Evidence) -> None:
-    visit = found.visit
-    model, loss = visit.fresh_model(), visit.loss
+    snapshot = found.snapshot
+    model, loss = snapshot.fresh_model(), snapshot.loss
     with left_as_they_were(list(model.modules())), torch.enable_grad():
         with uncheckpointed() as ran:
             if _is_detached(model, loss):
@@ -149,7 +128,7 @@ def _run_passes(found: Evidence) -> None:
         unreached = _unreached(model, loss) if ran else []
     with uncheckpointed():
         try:
-            found.first, found.adds = _run(model, loss)
+            found.first, found.adds = run_pass(model, loss)
         except NotConnected:
             found.detached = True
             return
@@ -211,45 +190,6 @@ def _drawn(model: nn.Module, loss: Callable) -> frozenset[str]:
     return frozenset(found)
 
 
-def _run(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
-    """One pass over a copy, which is left as it was; and how many places add up two paths."""
-    modules = dict(model.named_modules())
-    looks = Looks(modules)
-    adds = 0
-
-    def counted(model: nn.Module) -> Tensor:
-        nonlocal adds
-        value = loss(model)
-        adds = additions(value) if isinstance(value, Tensor) else 0
-        return value
-
-    with left_as_they_were(list(modules.values())):
-        try:
-            with looks.at_inputs(model):
-                seen = observe(modules, counted, model, looks.take, looks.leaves)
-        except RuntimeError:  # some set requires_grad on their inputs themselves
-            looks = Looks(modules)
-            seen = observe(modules, counted, model, looks.take)
-    looks.modules = {}  # or the copy would live as long as what was seen of it
-    named = [p for p in seen.parameters if p.gradient is not None and p.tensor.dim() > 1]
-    # Rows of embeddings, and of parameters that no layer multiplies by, are no units.
-    own = {y.name for y in seen.layers if y.kind not in ("embedding", "scale", "norm")}
-    units = [p for p in named if not own.isdisjoint(homes(p.name))]
-    copies = {p.name: twins(p.tensor, p.gradient) for p in units}
-    dense = [p.gradient for p in named if not p.gradient.is_sparse]  # type: ignore[union-attr]
-    zeros = sum((g == 0).sum().item() for g in dense)  # type: ignore[union-attr]
-    entries = sum(g.numel() for g in dense)  # type: ignore[union-attr]
-    data = report(model, seen.layers, seen.parameters, seen.loss)
-    states = {p.name: p.state() for p in seen.parameters}
-    for parameter in seen.parameters:  # shapes are still asked for; the memory is not
-        parameter.gradient, parameter.tensor = None, parameter.tensor.detach().to("meta")
-    for layer in seen.layers:
-        layer.use, layer.weights = None, [w.detach().to("meta") for w in layer.weights]
-    return Pass(
-        data, seen.layers, looks, seen.parameters, states, copies, zeros / max(entries, 1)
-    ), adds
-
-
 def _is_exact(seen: Pass) -> bool:
     """Whether something is exactly zero or equal, or a scale next to 0, which may be by design."""
     scales = {y.name for y in seen.layers if y.kind == "scale"}
@@ -272,7 +212,7 @@ def _later(model: nn.Module, loss: Callable) -> Pass:
                         if gradient.is_sparse:
                             gradient = gradient.to_dense()
                         parameter -= size * _scale(parameter) * gradient.sign()
-    return _run(model, loss)[0]
+    return run_pass(model, loss)[0]
 
 
 def _scale(parameter: Tensor) -> float:
@@ -285,30 +225,30 @@ def _scale(parameter: Tensor) -> float:
 def _rescaled(model: nn.Module, loss: Callable) -> Pass | None:
     """A pass with the loss times the largest power of two for which all stays in float16."""
     for power in range(24, 0, -3):
-        seen = _run(model, lambda model, factor=2.0**power: loss(model).float() * factor)[0]
+        seen = run_pass(model, lambda model, factor=2.0**power: loss(model).float() * factor)[0]
         if not seen.data.attrs["first_non_finite"]:
             return seen
     return None
 
 
 def _try_steps(found: Evidence) -> None:
-    visit = found.visit
-    count = visit.steps
-    entries = sum(parameter.numel() for parameter in visit.model.parameters())
+    snapshot = found.snapshot
+    count = snapshot.steps
+    entries = sum(parameter.numel() for parameter in snapshot.model.parameters())
     if _multiplications(found.first.layers) <= _CHEAP and entries <= _LIGHT:  # type: ignore[union-attr]
         count *= _MORE
     try:
-        found.trial = trial = train(visit, count, 1.0)
+        found.trial = trial = train(snapshot, count, 1.0)
         largest = max((u for u in trial.updates.values() if math.isfinite(u)), default=0.0)
         if went_up(trial):
             rates = {0.01, min(0.01, _USUAL[0] / max(largest, 1e-12))}
-            slower = [train(visit, count, rate) for rate in rates]
+            slower = [train(snapshot, count, rate) for rate in rates]
             found.slower = min(slower, key=lambda trial: (went_up(trial), trial.losses[-1]))
         elif changed_nothing(trial):
             found.faster = tuple(
-                train(visit, count, min(wanted / max(largest, 1e-12), 1e8)) for wanted in _USUAL
+                train(snapshot, count, min(wanted / max(largest, 1e-12), 1e8)) for wanted in _USUAL
             )
-            found.untrained = untrained_loss(visit)
+            found.untrained = untrained_loss(snapshot)
     except Exception as problem:
         found.notes.append(f"no steps of the optimizer: {type(problem).__name__}: {problem}")
 

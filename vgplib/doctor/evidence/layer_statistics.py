@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vgplib.doctor.examining.candidates import flat_share
+from vgplib.doctor.evidence.recurrent_saturation import flat_share
 from vgplib.measures.layer import Layer
 from vgplib.measures.norms import norm
 
