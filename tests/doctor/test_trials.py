@@ -18,9 +18,9 @@ from vgplib.doctor.copies import snapshot
 from vgplib.doctor.diagnosis import Diagnosis
 from vgplib.doctor.remedies.case import Case
 from vgplib.doctor.remedies.treatment import TREATMENTS
-from vgplib.doctor.remedies.trials import UNTREATED
-from vgplib.doctor.remedies.trials import try_remedies as tried
-from vgplib.doctor.remedies.verdicts import Outcome, verdict
+from vgplib.doctor.trials.trying import UNTREATED
+from vgplib.doctor.trials.trying import try_remedies as tried
+from vgplib.doctor.trials.verdicts import Outcome, verdict
 
 
 def table(name, steps=30, **changes):

@@ -54,7 +54,7 @@ class Diagnosis:
 
     def try_remedies(self) -> pd.DataFrame:
         """Apply each remedy to a copy, measure again and train a little: a table, best first."""
-        from vgplib.doctor.remedies.trials import try_remedies
+        from vgplib.doctor.trials.trying import try_remedies
 
         return try_remedies(self)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vgplib.measures.layer import Layer
 from vgplib.measures.preserve import left_as_they_were
-from vgplib.measures.record import Look, Recorder
+from vgplib.measures.recorder import OnLayer, Recorder
 from vgplib.measures.report import Parameter, report
 from vgplib.measures.uncheckpointed import uncheckpointed
 from vgplib.measures.updates import updates
@@ -97,7 +97,7 @@ def observe(
     modules: dict[str, nn.Module],
     loss: Callable[[nn.Module], Tensor],
     model: nn.Module,
-    look: Look | None = None,
+    on_layer: OnLayer | None = None,
     leaves: list[Tensor] | None = None,
 ) -> Seen:
     """Run one forward and one backward pass, and nothing else: the caller puts things back.
@@ -106,14 +106,14 @@ def observe(
         modules: All modules of the model by name.
         loss: As in :func:`measure`.
         model: The model.
-        look: Called with each layer as it runs, its input and its output.
+        on_layer: Called with each layer as it runs, its input and its output.
         leaves: Tensors that the backward pass has to reach besides; may be filled while it runs.
 
     Raises:
         ValueError: As :func:`measure`.
     """
     parameters = _parameters(modules)
-    recorder = Recorder(modules, look)
+    recorder = Recorder(modules, on_layer)
     if leaves is not None:
         recorder.leaves = leaves
     with torch.enable_grad(), eager(), uncheckpointed():

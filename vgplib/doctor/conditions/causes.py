@@ -6,7 +6,7 @@ import math
 
 from vgplib.doctor.evidence.gather import Evidence
 from vgplib.doctor.evidence.passes import Pass
-from vgplib.measures.layer import Layer, homes
+from vgplib.measures.layer import Layer, owners
 
 # Mechanisms, in the words that a finding's ``cause`` uses.
 CAUSES: tuple[str, ...] = (
@@ -65,8 +65,8 @@ def of_depth(evidence: Evidence, seen: Pass, factor: float, too_small: bool) -> 
     """
     rows = seen.matrices
     hidden = rows[:-1]
-    squashed = [t for y in hidden if (t := y.tally(*_SQUASHING, "softmax"))]
-    if too_small and any(tally.saturated >= 0.5 for tally in squashed):
+    squashed = [t for y in hidden if (t := y.count(*_SQUASHING, "softmax"))]
+    if too_small and any(counts.saturated >= 0.5 for counts in squashed):
         return "saturating activation"
     norms = sum(layer.kind == "norm" for layer in seen.layers)
     skips = evidence.adds >= max(2, len(hidden) / 4)
@@ -90,8 +90,8 @@ def of_depth(evidence: Evidence, seen: Pass, factor: float, too_small: bool) -> 
 
 def _scores(layer: Layer) -> bool:
     """Whether a softmax follows that is over something else than the layer's own output."""
-    tally = layer.tallies.get("softmax")
-    return tally is not None and tally.entries != layer.entries
+    counts = layer.counts.get("softmax")
+    return counts is not None and counts.entries != layer.entries
 
 
 def gain(seen: Pass) -> float:
@@ -104,7 +104,7 @@ def gain(seen: Pass) -> float:
 def scale(seen: Pass, layer: Layer) -> float:
     """sigma_w of a layer's weight: its standard deviation times the root of its fan-in."""
     for parameter in seen.parameters:
-        if layer.name in homes(parameter.name) and parameter.tensor.dim() > 1:
+        if layer.name in owners(parameter.name) and parameter.tensor.dim() > 1:
             return parameter.norm / math.sqrt(max(layer.units, 1))
     return 1.0
 

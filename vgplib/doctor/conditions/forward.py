@@ -65,8 +65,8 @@ def _exploding(evidence: Evidence, threshold: float) -> Finding | None:
 
 
 def _input_size(seen: Pass) -> float:
-    look = seen.looks.layers.get(seen.layers[0])
-    return look.largest if look is not None else math.nan
+    each = seen.statistics.layers.get(seen.layers[0])
+    return each.largest if each is not None else math.nan
 
 
 def _last_output(model: Model, loss: Loss, data: Any) -> float:

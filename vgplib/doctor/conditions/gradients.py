@@ -25,7 +25,7 @@ def _no_gradient(evidence: Evidence, threshold: float) -> Finding | None:
         for name, state in evidence.first.states.items()
         if state == "none (unused or detached)"
         and evidence.wanted(name)
-        and name not in evidence.drawn
+        and name not in evidence.stochastic
     ]
     if not without:
         return None
@@ -79,14 +79,14 @@ def _is_adapted(name: str, named: dict[str, nn.Parameter]) -> bool:
         return False
     # W and A may stand in one module, or W in a module inside of the one with A and B.
     parts = name.split(".")[:-1]
-    homes = {".".join(parts[:i]) for i in range(max(len(parts) - 1, 0), len(parts) + 1)}
+    modules = {".".join(parts[:i]) for i in range(max(len(parts) - 1, 0), len(parts) + 1)}
     thin = [
         p
         for n, p in named.items()
         if p.requires_grad
         and p.dim() == 2
         and min(p.shape) < min(frozen.shape)
-        and any(not home or n.startswith(f"{home}.") for home in homes)
+        and any(not module or n.startswith(f"{module}.") for module in modules)
     ]
     ends = sorted(frozen.shape)
     return any(
@@ -144,7 +144,7 @@ def _zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
         # Most others are zero by symmetry: biases before a normalisation, keys' biases, scales.
         return _stuck(evidence)
     share = len(weights) / sum(p.tensor.dim() > 1 for p in first.parameters)
-    flat = {name for y in first.layers for name, t in y.tallies.items() if t.dead >= 0.99}
+    flat = {name for y in first.layers for name, t in y.counts.items() if t.dead >= 0.99}
     cause = "saturating activation" if flat else "non-differentiable operation"
     if "relu" in flat:
         cause = "dead units"
@@ -156,8 +156,8 @@ def _zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
 def _has_nothing_in(seen: Pass, name: str) -> bool:
     """Whether all that comes to its layer is 0 from outside, as first queries of a decoder are."""
     runs = seen.runs_of(name)
-    looks = [seen.looks.layers[y] for y in runs if y.source is None and y.signal > 0]
-    return bool(looks) and len(looks) == len(runs) and not any(look.largest for look in looks)
+    read = [seen.statistics.layers[y] for y in runs if y.source is None and y.signal > 0]
+    return bool(read) and len(read) == len(runs) and not any(each.largest for each in read)
 
 
 def _stuck(evidence: Evidence) -> Finding | None:

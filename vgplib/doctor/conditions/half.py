@@ -25,12 +25,12 @@ def _overflow(evidence: Evidence, threshold: float) -> Finding | None:
     if seen is None:
         return None
     told = seen.data.attrs["first_non_finite"]
-    half = [y for y in seen.layers if seen.looks.layers[y].dtype == torch.float16]
+    half = [y for y in seen.layers if seen.statistics.layers[y].dtype == torch.float16]
     backward = bool(half) and told.startswith(("signal", "gradient"))
     if evidence.overflow is None and not backward:
         return None
     name = told.partition(" of ")[2] or told.partition(" at ")[2]
-    sizes = [seen.looks.layers[y].largest for y in half]
+    sizes = [seen.statistics.layers[y].largest for y in half]
     numbers = {"largest input of a layer": max((s for s in sizes if s == s), default=math.nan)}
     place = evidence.overflow.where if evidence.overflow else name
     where = (place,) if place else ()

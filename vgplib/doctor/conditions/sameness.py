@@ -19,7 +19,7 @@ from vgplib.doctor.conditions.condition import (
 )
 from vgplib.doctor.conditions.indicators import gradients
 from vgplib.doctor.evidence.gather import Evidence
-from vgplib.doctor.evidence.layer_statistics import spread, twins
+from vgplib.doctor.evidence.layer_statistics import duplicate_share, spread
 from vgplib.doctor.evidence.parts import parts, readout
 
 
@@ -30,12 +30,14 @@ def _symmetry(evidence: Evidence, threshold: float) -> Finding | None:
         return None
     sick = [
         name
-        for name, share in first.twins.items()
-        if share >= threshold and later.twins.get(name, 0) >= threshold and evidence.wanted(name)
+        for name, share in first.duplicates.items()
+        if share >= threshold
+        and later.duplicates.get(name, 0) >= threshold
+        and evidence.wanted(name)
     ]
     if not sick:
         return None
-    numbers = {"units that are copies": max(first.twins[name] for name in sick)}
+    numbers = {"units that are copies": max(first.duplicates[name] for name in sick)}
     return SYMMETRY.finding("critical", tuple(sick), "initialisation constant", numbers)
 
 
@@ -44,9 +46,9 @@ def _rank_collapse(evidence: Evidence, threshold: float) -> Finding | None:
     seen = evidence.later
     if seen is None or evidence.as_it_came is None or seen.data.attrs["first_non_finite"]:
         return None
-    rows = [(layer, seen.looks.layers[layer]) for layer in seen.matrices]
+    rows = [(layer, seen.statistics.layers[layer]) for layer in seen.matrices]
     for what in ("apart", "tokens_apart"):
-        told = [(y, getattr(look, what)) for y, look in rows if not math.isnan(getattr(look, what))]
+        told = [(y, getattr(each, what)) for y, each in rows if not math.isnan(getattr(each, what))]
         if len(told) < 2:
             continue
         start = max(apart for _, apart in told[: max(1, len(told) // 3)])
@@ -68,7 +70,7 @@ def _why_alike(evidence: Evidence) -> str:
 
 
 def _copies(model: Model, loss: Loss, data: Any) -> float:
-    return max((twins(p, g) for p, g in gradients(model, loss)), default=math.nan)
+    return max((duplicate_share(p, g) for p, g in gradients(model, loss)), default=math.nan)
 
 
 def _apart(model: Model, loss: Loss, data: Any) -> float:

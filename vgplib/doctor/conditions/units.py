@@ -26,12 +26,12 @@ def _dead_relu(evidence: Evidence, threshold: float) -> Finding | None:
         return None
     sick: dict[str, float] = {}
     for layer in seen.layers if seen.data.attrs["loss"] else ():
-        tally = layer.tally(*_RELU)
-        if tally is None or layer.output == 0:  # nothing goes in, as behind a gain of 0
+        counts = layer.count(*_RELU)
+        if counts is None or layer.output == 0:  # nothing goes in, as behind a gain of 0
             continue
-        few = seen.looks.layers[layer].samples < _SAMPLES
-        if tally.dead >= (0.99 if few else threshold):
-            sick[layer.name] = max(sick.get(layer.name, 0), tally.dead)
+        few = seen.statistics.layers[layer].samples < _SAMPLES
+        if counts.dead >= (0.99 if few else threshold):
+            sick[layer.name] = max(sick.get(layer.name, 0), counts.dead)
     if not sick:
         return None
     worst = sorted(sick, key=lambda name: -sick[name])
@@ -59,16 +59,18 @@ def _saturation(evidence: Evidence, threshold: float) -> Finding | None:
     if seen is None:
         return None
     last = seen.matrices[-1].name if seen.matrices else ""
-    sick = {y.name: look.flat for y, look in seen.looks.layers.items() if look.flat >= threshold}
+    sick = {
+        y.name: each.flat for y, each in seen.statistics.layers.items() if each.flat >= threshold
+    }
     for layer in seen.layers:
-        two, one = layer.tally(*_TWO_SIDED), layer.tally(*_ONE_SIDED)
+        two, one = layer.count(*_TWO_SIDED), layer.count(*_ONE_SIDED)
         flat = two if two and two.saturated >= threshold else one
         if layer.name in sick or not flat or flat.saturated < (threshold if flat is two else 0.9):
             continue
         is_read_out = layer.name == last and layer.activation != "softmax"
         if is_read_out and not _is_stuck(evidence, layer.name):
             continue
-        unsure, _ = evidence.relieved.get(layer.name, (0.0, 0.0))
+        unsure, _ = evidence.ablated.get(layer.name, (0.0, 0.0))
         if unsure > _RIGHT * abs(seen.data.attrs["loss"]):
             continue
         sick[layer.name] = flat.saturated
@@ -91,14 +93,16 @@ def _is_stuck(evidence: Evidence, name: str) -> bool:
     runs = [y for y in evidence.first.layers if y.name == name]
     if max(y.signal * y.output for y in runs) < 0.05 * abs(loss):
         return True
-    unsure, less_sure = evidence.relieved.get(name, (math.nan, math.nan))
+    unsure, less_sure = evidence.ablated.get(name, (math.nan, math.nan))
     return unsure < _WRONG * loss and loss - less_sure < 0.05 * (loss - unsure)
 
 
 def _why_flat(seen: Pass, name: str, last: str) -> str:
     layer = next(y for y in seen.layers if y.name == name)
     if layer.kind == "recurrent":
-        return "input scale" if seen.looks.layers[layer].largest > _LARGE else "recurrent weight"
+        return (
+            "input scale" if seen.statistics.layers[layer].largest > _LARGE else "recurrent weight"
+        )
     if layer.activation == "softmax":
         return "attention logit scale"
     if name == last:
@@ -110,7 +114,7 @@ def _why_flat(seen: Pass, name: str, last: str) -> str:
 
 def _is_raw(seen: Pass) -> bool:
     """Whether what the first layer takes in was not scaled."""
-    return next(iter(seen.looks.layers.values())).largest > _LARGE
+    return next(iter(seen.statistics.layers.values())).largest > _LARGE
 
 
 DEAD_RELU = Condition(

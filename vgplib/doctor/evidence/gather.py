@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vgplib.doctor.copies import Snapshot
 from vgplib.doctor.evidence.first_nonfinite import Broken, first_broken
 from vgplib.doctor.evidence.passes import Pass, run_pass
-from vgplib.doctor.evidence.perturbations import matters, relieved, stuck
+from vgplib.doctor.evidence.perturbations import ablated, matters, stuck
 from vgplib.doctor.evidence.trial import Trial, changed_nothing, train, untrained_loss, went_up
 from vgplib.measures.layer import Layer
 from vgplib.measures.layers import NotConnected
@@ -41,9 +41,9 @@ class Evidence:
             exactly equal; else the first again.
         stuck: Parameters on their own, such as a single scale, whose gradient is 0 in both passes
             although the loss would change if they were moved far enough.
-        relieved: The loss with the output of one layer next to 0, and at nine tenths, by name: for
+        ablated: The loss with the output of one layer next to 0, and at nine tenths, by name: for
             layers that are mostly saturated and that no other layer works on, such as read-outs.
-        drawn: Parameters that got no gradient in the first pass and got one in another, as where
+        stochastic: Parameters that got a gradient in another pass and not in the first, as where
             layers are left out at random.
         matters: Whether the loss changes when the parameters without a gradient are moved.
         broken: Where something is not finite, the operation that first made it so, if any did.
@@ -63,8 +63,8 @@ class Evidence:
     first: Pass | None = None
     later: Pass | None = None
     stuck: tuple[str, ...] = ()
-    relieved: dict[str, tuple[float, float]] = field(default_factory=dict)
-    drawn: frozenset[str] = frozenset()
+    ablated: dict[str, tuple[float, float]] = field(default_factory=dict)
+    stochastic: frozenset[str] = frozenset()
     matters: bool = False
     broken: Broken | None = None
     overflow: Broken | None = None
@@ -134,17 +134,17 @@ def _run_passes(found: Evidence) -> None:
             return
         found.first.states.update(dict.fromkeys(unreached, "none (unused or detached)"))
         found.later = found.first
-        half = any(y.dtype == torch.float16 for y in found.first.looks.layers.values())
+        half = any(y.dtype == torch.float16 for y in found.first.statistics.layers.values())
         broken = bool(found.first.data.attrs["first_non_finite"])
         if half or broken:
             with left_as_they_were(list(model.modules())):
                 found.broken, found.overflow = first_broken(model, loss)
         if broken:
             return
-        found.relieved = {n: relieved(model, loss, n) for n in _flat_ends(found.first, model)}
+        found.ablated = {n: ablated(model, loss, n) for n in _flat_ends(found.first, model)}
         without = [n for n, s in found.first.states.items() if s == "none (unused or detached)"]
         if without:
-            found.drawn = _drawn(model, loss)
+            found.stochastic = _stochastic(model, loss)
             found.matters = matters(model, loss, without)
         if half:
             found.rescaled = _rescaled(model, loss)
@@ -157,8 +157,8 @@ def _run_passes(found: Evidence) -> None:
 
 def _flat_ends(seen: Pass, model: nn.Module) -> set[str]:
     """Names of saturated layers that no other one works on."""
-    tallies = [(y.name, t) for y in seen.layers for t in y.tallies.values()]
-    flat = {name for name, tally in tallies if tally.saturated >= 0.5}
+    counts = [(y.name, t) for y in seen.layers for t in y.counts.values()]
+    flat = {name for name, each in counts if each.saturated >= 0.5}
     feeding = {y.source.name for y in seen.layers if y.source is not None}
     return (flat - feeding) & dict(model.named_modules()).keys()
 
@@ -179,7 +179,7 @@ def _is_detached(model: nn.Module, loss: Callable) -> bool:
     return one and not value.requires_grad
 
 
-def _drawn(model: nn.Module, loss: Callable) -> frozenset[str]:
+def _stochastic(model: nn.Module, loss: Callable) -> frozenset[str]:
     """Parameters that get a gradient in some of several passes."""
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     found: set[str] = set()
@@ -196,7 +196,7 @@ def _is_exact(seen: Pass) -> bool:
     sizes = [p.norm / math.sqrt(p.tensor.numel()) for p in seen.parameters if p.name in scales]
     zero = "zero" in seen.states.values()
     silent = any(layer.signal == 0 for layer in seen.layers)
-    same = any(share >= 0.5 for share in seen.twins.values())
+    same = any(share >= 0.5 for share in seen.duplicates.values())
     return zero or silent or same or any(0 < size < _TINY for size in sizes)
 
 

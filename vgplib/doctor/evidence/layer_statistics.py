@@ -19,7 +19,7 @@ _FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 @dataclass
-class Look:
+class LayerStatistics:
     """One layer's input and output.
 
     Attributes:
@@ -43,8 +43,8 @@ class Look:
 
 
 @dataclass
-class Looks:
-    """Looks at every layer of one pass, and the gradients at the model's inputs.
+class StatisticsReader:
+    """Reads every layer of one pass, and the gradients at the model's inputs.
 
     Attributes:
         modules: Of the model, by name.
@@ -54,12 +54,12 @@ class Looks:
     """
 
     modules: dict[str, nn.Module]
-    layers: dict[Layer, Look] = field(default_factory=dict)
+    layers: dict[Layer, LayerStatistics] = field(default_factory=dict)
     leaves: list[Tensor] = field(default_factory=list)
     input_signals: list[float] = field(default_factory=list)
 
     def take(self, layer: Layer, inputs: Any, z: Tensor) -> None:
-        """Look at one layer as it runs."""
+        """Read one layer as it runs."""
         h = inputs.detach() if isinstance(inputs, Tensor) else z
         apart = tokens = math.nan
         if h.dtype in _FLOATING and h.dim() > 1 and not h.is_nested and h.numel():
@@ -76,7 +76,7 @@ class Looks:
         if layer.kind == "recurrent" and isinstance(inputs, Tensor) and layer.name in self.modules:
             flat = flat_share(self.modules[layer.name], inputs)
         samples = z.numel() // max(layer.units, 1)
-        self.layers[layer] = Look(z.dtype, largest, size, samples, apart, tokens, flat)
+        self.layers[layer] = LayerStatistics(z.dtype, largest, size, samples, apart, tokens, flat)
 
     @contextmanager
     def at_inputs(self, model: nn.Module) -> Iterator[None]:
@@ -114,7 +114,7 @@ def spread(h: Tensor) -> float:
     return torch.linalg.vector_norm(flat - flat.mean(0)).item() / size
 
 
-def twins(weight: Tensor, gradient: Tensor | None) -> float:
+def duplicate_share(weight: Tensor, gradient: Tensor | None) -> float:
     """Share of units (first dimension) whose weights and gradients equal another unit's."""
     if weight.dim() < 2 or weight.shape[0] < 2 or gradient is None or gradient.is_sparse:
         return 0.0

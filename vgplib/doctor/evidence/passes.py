@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from vgplib.doctor.evidence.graph import additions
-from vgplib.doctor.evidence.layer_statistics import Looks, twins
-from vgplib.measures.layer import MATRICES, Layer, homes
+from vgplib.doctor.evidence.layer_statistics import StatisticsReader, duplicate_share
+from vgplib.measures.layer import MATRICES, Layer, owners
 from vgplib.measures.layers import observe
 from vgplib.measures.preserve import left_as_they_were
 from vgplib.measures.report import Parameter, report
@@ -26,19 +26,19 @@ class Pass:
     Attributes:
         data: As ``vgp.measure`` reports it.
         layers: As they ran.
-        looks: What else was seen of them.
+        statistics: What else was seen of them.
         parameters: With the norms of their gradients.
         states: Of each parameter's gradient, as ``grad_state`` of ``vgp.measure``.
-        twins: Share of a weight's units that are copies of each other; by parameter.
+        duplicates: Share of a weight's units that are copies of each other; by parameter.
         zeros: Share of exact zeros in the gradients of weights.
     """
 
     data: xr.Dataset
     layers: list[Layer]
-    looks: Looks
+    statistics: StatisticsReader
     parameters: list[Parameter]
     states: dict[str, str]
-    twins: dict[str, float]
+    duplicates: dict[str, float]
     zeros: float
 
     @property
@@ -48,13 +48,13 @@ class Pass:
 
     def runs_of(self, parameter: str) -> list[Layer]:
         """The layers that ran with a parameter of this name."""
-        return [layer for layer in self.layers if layer.name in homes(parameter)]
+        return [layer for layer in self.layers if layer.name in owners(parameter)]
 
 
 def run_pass(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
     """One pass over a copy, which is left as it was; and how many places add up two paths."""
     modules = dict(model.named_modules())
-    looks = Looks(modules)
+    reader = StatisticsReader(modules)
     adds = 0
 
     def counted(model: nn.Module) -> Tensor:
@@ -65,17 +65,17 @@ def run_pass(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
 
     with left_as_they_were(list(modules.values())):
         try:
-            with looks.at_inputs(model):
-                seen = observe(modules, counted, model, looks.take, looks.leaves)
+            with reader.at_inputs(model):
+                seen = observe(modules, counted, model, reader.take, reader.leaves)
         except RuntimeError:  # some set requires_grad on their inputs themselves
-            looks = Looks(modules)
-            seen = observe(modules, counted, model, looks.take)
-    looks.modules = {}  # or the copy would live as long as what was seen of it
+            reader = StatisticsReader(modules)
+            seen = observe(modules, counted, model, reader.take)
+    reader.modules = {}  # or the copy would live as long as what was seen of it
     named = [p for p in seen.parameters if p.gradient is not None and p.tensor.dim() > 1]
     # Rows of embeddings, and of parameters that no layer multiplies by, are no units.
     own = {y.name for y in seen.layers if y.kind not in ("embedding", "scale", "norm")}
-    units = [p for p in named if not own.isdisjoint(homes(p.name))]
-    copies = {p.name: twins(p.tensor, p.gradient) for p in units}
+    units = [p for p in named if not own.isdisjoint(owners(p.name))]
+    copies = {p.name: duplicate_share(p.tensor, p.gradient) for p in units}
     dense = [p.gradient for p in named if not p.gradient.is_sparse]  # type: ignore[union-attr]
     zeros = sum((g == 0).sum().item() for g in dense)  # type: ignore[union-attr]
     entries = sum(g.numel() for g in dense)  # type: ignore[union-attr]
@@ -86,5 +86,5 @@ def run_pass(model: nn.Module, loss: Callable) -> tuple[Pass, int]:
     for layer in seen.layers:
         layer.use, layer.weights = None, [w.detach().to("meta") for w in layer.weights]
     return Pass(
-        data, seen.layers, looks, seen.parameters, states, copies, zeros / max(entries, 1)
+        data, seen.layers, reader, seen.parameters, states, copies, zeros / max(entries, 1)
     ), adds

@@ -31,11 +31,11 @@ def stuck(
         names: Parameters whose gradient is exactly 0; of many, the first are tried.
     """
     matrices = {name for name, p in model.named_parameters() if p.dim() > 1}
-    homes = {name.rpartition(".")[0] for name in matrices}
+    modules = {name.rpartition(".")[0] for name in matrices}
     alone = [
         name
         for name in names
-        if not (name in matrices or name.endswith("bias") or name.rpartition(".")[0] in homes)
+        if not (name in matrices or name.endswith("bias") or name.rpartition(".")[0] in modules)
     ]
     if not alone:
         return ()
@@ -76,7 +76,7 @@ def matters(model: nn.Module, loss: Callable[[nn.Module], Tensor], names: list[s
     return abs(other - still) > _ROUNDING * abs(still)
 
 
-def relieved(
+def ablated(
     model: nn.Module, loss: Callable[[nn.Module], Tensor], name: str
 ) -> tuple[float, float]:
     """The loss with the output of one layer next to 0, and at nine tenths.

@@ -131,7 +131,7 @@ def endpoints(seen: Pass) -> Endpoints | None:
     third = max(1, len(found) // 3)
     front = [p for p in found[:third] if p.is_root] or found[:1]
     back = max(p.signal for p in [q for q in found[-third:] if q.is_end] or found[-1:])
-    strongest = max(*(p.signal for p in front), math.hypot(*seen.looks.input_signals))
+    strongest = max(*(p.signal for p in front), math.hypot(*seen.statistics.input_signals))
     if back == 0:
         return None
     hidden, factor, r2 = _hidden(found[:-1])
@@ -257,5 +257,5 @@ def forward_change(seen: Pass) -> float:
         return math.nan
     few = max(1, min(3, len(found) // 3))
     # What goes into the read-out may have grown on ways that no layer stands on.
-    read = [look.size for y, look in seen.looks.layers.items() if y.name == last.name]
+    read = [each.size for y, each in seen.statistics.layers.items() if y.name == last.name]
     return max(*found[-few:], read[-1]) / max(found[:few])

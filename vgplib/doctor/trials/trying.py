@@ -21,7 +21,7 @@ from vgplib.doctor.examine import examine
 from vgplib.doctor.remedies import training
 from vgplib.doctor.remedies.case import Case, NotApplicable
 from vgplib.doctor.remedies.treatment import TREATMENTS, apply
-from vgplib.doctor.remedies.verdicts import RANK, Outcome, last, verdict
+from vgplib.doctor.trials.verdicts import RANK, Outcome, last, verdict
 from vgplib.measures.layers import measure
 from vgplib.measures.preserve import left_as_they_were
 

@@ -1,4 +1,4 @@
-"""The light mode: the same figures as measure, read off a step that runs anyway."""
+"""In the loop: the same figures as measure, read off a step that runs anyway."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Where tensors come from: each carries a mark of the layer that ran last on its way."""
+"""Where tensors come from: each carries the layer that ran last on its way."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from vgplib.measures.layer import Layer
 
 
 @dataclass(slots=True, eq=False)
-class Mark:
+class Origin:
     """Where a tensor comes from; it is kept on the tensor itself.
 
     Attributes:
-        made_by: Marks that another recorder made do not count. An object that stands for it, since
-            the recorder itself would be kept alive by its own marks.
+        made_by: What another recorder noted does not count. An object that stands for the recorder,
+            which its own notes would keep alive.
         weight: Where it comes from parameters alone: name and kind of the first one's layer.
         layer: Else the layer that ran last on its way.
         active: Whether an activation came after that layer.
@@ -30,8 +30,8 @@ class Mark:
     active: bool = False
 
 
-class Marks:
-    """The marks of one recording.
+class Provenance:
+    """The origins of one recording.
 
     Attributes:
         buffers: Of the model, by ``id``: what is computed from them alone is no data.
@@ -41,61 +41,62 @@ class Marks:
         """Know the parameters of a model, given all of its modules by name."""
         self._token = object()
         self._known = {
-            key: Mark(self._token, weight=name) for key, name in calls.layer_names(modules).items()
+            key: Origin(self._token, weight=name)
+            for key, name in calls.layer_names(modules).items()
         }
         self.buffers = {id(b) for module in modules.values() for b in module._buffers.values()}
         self._models = self.buffers | self._known.keys()
 
-    def mark(self, layer: Layer, active: bool = False) -> Mark:
-        """A mark that names a layer."""
-        return Mark(self._token, layer=layer, active=active)
+    def origin(self, layer: Layer, active: bool = False) -> Origin:
+        """An origin that names a layer."""
+        return Origin(self._token, layer=layer, active=active)
 
-    def of(self, tensor: Any) -> Mark | None:
-        """The mark of a tensor, if it has one of ours."""
+    def of(self, tensor: Any) -> Origin | None:
+        """The origin of a tensor, if it has one of ours."""
         if not isinstance(tensor, Tensor):
             return None
-        mark = self._known.get(id(tensor))
-        if mark is None:
-            mark = getattr(tensor, "_vgp_mark", None)
-            if mark is None and tensor._base is not None:
-                mark = self._known.get(id(tensor._base))
-        return mark if mark is not None and mark.made_by is self._token else None
+        origin = self._known.get(id(tensor))
+        if origin is None:
+            origin = getattr(tensor, "_vgp_origin", None)
+            if origin is None and tensor._base is not None:
+                origin = self._known.get(id(tensor._base))
+        return origin if origin is not None and origin.made_by is self._token else None
 
     def layer_of(self, tensor: Any) -> Layer | None:
         """The layer that ran last on the way to a tensor."""
-        mark = self.of(tensor)
-        return mark.layer if mark else None
+        origin = self.of(tensor)
+        return origin.layer if origin else None
 
     def carry(self, out: Any, args: Iterable[Any], active: bool = False) -> None:
-        """Mark ``out`` by the arguments: by the layer that ran last, else by the parameter."""
+        """Origin ``out`` by the arguments: by the layer that ran last, else by the parameter."""
         if not isinstance(out, Tensor) and type(out) not in (tuple, list):
             return
-        last: Mark | None = None
+        last: Origin | None = None
         layers: list[Layer] = []
-        weight: Mark | None = None
+        weight: Origin | None = None
         dims, data = 0, False
         for arg in args:
             for tensor in arg if isinstance(arg, tuple | list) else (arg,):
-                mark = self.of(tensor)
-                if mark is None:
+                origin = self.of(tensor)
+                if origin is None:
                     data = data or (isinstance(tensor, Tensor) and id(tensor) not in self.buffers)
                     continue
-                if mark.layer is None:
-                    weight, dims = weight or mark, max(dims, tensor.dim())
+                if origin.layer is None:
+                    weight, dims = weight or origin, max(dims, tensor.dim())
                     continue
-                layers.append(mark.layer)
-                if last is None or mark.layer.index > last.layer.index:  # type: ignore[union-attr]
-                    last = mark
+                layers.append(origin.layer)
+                if last is None or origin.layer.index > last.layer.index:  # type: ignore[union-attr]
+                    last = origin
         if len(layers) > 1:
             last.layer.merged.update(y for y in layers if y is not last.layer)  # type: ignore[union-attr]
         if last is not None and active and not last.active:
-            last = self.mark(last.layer, active=True)
+            last = self.origin(last.layer, active=True)
         found = last or weight
         if found is None:
             return
         if found is weight and data and isinstance(out, Tensor) and out.dim() > dims:
             return  # a parameter spread over a batch of data is no weight
         for tensor in (out,) if isinstance(out, Tensor) else out:
-            # What was changed in place, such as a parameter or a buffer, is not ours to mark.
+            # What was changed in place, such as a parameter or a buffer, is not ours to origin.
             if isinstance(tensor, Tensor) and id(tensor) not in self._models:
-                tensor._vgp_mark = found  # type: ignore[attr-defined]
+                tensor._vgp_origin = found  # type: ignore[attr-defined]
