@@ -35,6 +35,11 @@ CAUSES: tuple[str, ...] = (
     "non-differentiable operation",
     "singular derivative",
     "operation out of its range",
+    "exponent too large",
+    "division by 0",
+    "mean over nothing",
+    "row masked out whole",
+    "epsilon below the format's resolution",
     "scale in the forward pass",
     "NaN in the data",
     "NaN in the weights",
@@ -50,6 +55,7 @@ TOO_LARGE = "reinitialise layer_norm batch_norm to_tanh adam clip lr_down"
 # Scale of the weights, sigma_w, that keeps the signal where it is: He et al. 2015 for ReLU,
 # 1 / phi'(0) for the others.
 _NEEDED = {"relu": math.sqrt(2), "sigmoid": 4.0, "gelu": 1.5, "silu": 1.7, "softplus": 1.8}
+LARGE_INPUT = 30.0  # its largest entry
 _SQUASHING = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign")
 _SMALL, _LOSS = 0.85, 0.7  # of the scale that is needed; of the signal, in a layer
 
@@ -116,3 +122,8 @@ def bias_share(seen: Pass, layer: Layer) -> float:
         if parameter.name == f"{layer.name}.bias" and size:
             return parameter.norm / math.sqrt(parameter.tensor.numel()) / size
     return 0.0
+
+
+def is_raw(seen: Pass) -> bool:
+    """Whether what the first layer takes in was not scaled."""
+    return next(iter(seen.statistics.layers.values())).largest > LARGE_INPUT

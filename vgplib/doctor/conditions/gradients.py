@@ -14,7 +14,8 @@ def _no_gradient(evidence: Evidence, threshold: float) -> Finding | None:
     """Wanted parameters without a gradient."""
     model = evidence.snapshot.model
     if evidence.detached:
-        names = [n for n, p in model.named_parameters() if p.requires_grad]
+        wanted = [n for n, p in model.named_parameters() if p.requires_grad]
+        names = [n for n in wanted if n not in evidence.reached]
         if not names:
             return None  # everything is frozen, which another rule tells
         numbers = {"parameters without gradient": float(len(names))}

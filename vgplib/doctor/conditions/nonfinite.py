@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from vgplib.doctor.conditions.causes import TOO_LARGE
+from vgplib.doctor.conditions.causes import TOO_LARGE, is_raw
 from vgplib.doctor.conditions.condition import SYMPTOMS_CHAPTER, Condition, Finding
 from vgplib.doctor.conditions.indicators import NON_FINITE
-from vgplib.doctor.evidence.first_nonfinite import GROWING
+from vgplib.doctor.evidence.first_nonfinite import GROWING, Broken
 from vgplib.doctor.evidence.gather import Evidence
+from vgplib.doctor.evidence.passes import Pass
+
+_EXPONENTIALS = ("exp", "exp2", "expm1", "sinh", "cosh")
 
 
 def _nan(evidence: Evidence, threshold: float) -> Finding | None:
@@ -26,10 +29,26 @@ def _nan(evidence: Evidence, threshold: float) -> Finding | None:
     else:
         broken = evidence.broken
         name = name or broken.where
-        grown = broken.operation in GROWING
-        cause = "initialisation too large" if grown else "operation out of its range"
+        cause = _why(broken, first)
         numbers[f"entries that {broken.operation} made not finite"] = float(broken.entries)
     return NAN.finding("critical", (name,) if name else (), cause, numbers)
+
+
+def _why(broken: Broken, first: Pass) -> str:
+    """What the operation lacked that made the first number which is none."""
+    if broken.operation in GROWING:
+        return "initialisation too large"
+    if broken.after_lost_epsilon:
+        return "epsilon below the format's resolution"
+    if broken.of_nothing or "nll_loss" in broken.operation:
+        return "mean over nothing"
+    if broken.operation in _EXPONENTIALS:
+        return "input scale" if is_raw(first) else "exponent too large"
+    if broken.operation in ("div", "reciprocal"):
+        return "division by 0"
+    if "softmax" in broken.operation:
+        return "row masked out whole"
+    return "operation out of its range"
 
 
 NAN = Condition(
@@ -45,6 +64,12 @@ NAN = Condition(
         "singular derivative": "safe_roots",
         "NaN in the data": "nan_inputs",
         "NaN in the weights": "reinitialise",
+        "exponent too large": "bound_exponent input_scale",
+        "input scale": "input_scale bound_exponent",
+        "division by 0": "safe_division",
+        "mean over nothing": "guard_means",
+        "row masked out whole": "guard_rows",
+        "epsilon below the format's resolution": "float32 bfloat16",
         "learning rate too high": "lr_down clip",
         "initialisation too large": TOO_LARGE,
         "half precision": "bfloat16 float32",

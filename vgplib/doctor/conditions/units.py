@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vgplib.doctor.conditions.causes import bias_share
+from vgplib.doctor.conditions.causes import LARGE_INPUT, bias_share, is_raw
 from vgplib.doctor.conditions.condition import SYMPTOMS_CHAPTER, Condition, Finding
 from vgplib.doctor.conditions.indicators import largest
 from vgplib.doctor.evidence.gather import Evidence
@@ -14,7 +14,6 @@ _RELU = ("relu", "threshold")
 _TWO_SIDED = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "erf", "clamp", "softmax")
 _ONE_SIDED = ("relu6", "hardswish")  # often flat for half of the entries by design
 _WRONG, _RIGHT = 0.6, 2.0  # loss with a read-out next to 0, over the loss: see _is_stuck
-_LARGE = 30.0  # an input
 _MOSTLY = 0.7  # of a layer's output
 _SAMPLES = 16  # that a unit has to be zero for
 
@@ -48,7 +47,7 @@ def _why_dead(evidence: Evidence, seen: Pass, name: str) -> str:
     low = bias.float().mean().item() if bias is not None else 0.0
     if low < -0.5 or (low < 0 and bias_share(seen, layer) > _MOSTLY):
         return "bias"
-    if _is_raw(seen):
+    if is_raw(seen):
         return "input scale"
     return "learning rate too high" if evidence.snapshot.optimizer is not None else ""
 
@@ -101,7 +100,9 @@ def _why_flat(seen: Pass, name: str, last: str) -> str:
     layer = next(y for y in seen.layers if y.name == name)
     if layer.kind == "recurrent":
         return (
-            "input scale" if seen.statistics.layers[layer].largest > _LARGE else "recurrent weight"
+            "input scale"
+            if seen.statistics.layers[layer].largest > LARGE_INPUT
+            else "recurrent weight"
         )
     if layer.activation == "softmax":
         return "attention logit scale"
@@ -109,12 +110,7 @@ def _why_flat(seen: Pass, name: str, last: str) -> str:
         return "loss choice"
     if bias_share(seen, layer) > _MOSTLY:
         return "bias"
-    return "input scale" if _is_raw(seen) else "initialisation too large"
-
-
-def _is_raw(seen: Pass) -> bool:
-    """Whether what the first layer takes in was not scaled."""
-    return next(iter(seen.statistics.layers.values())).largest > _LARGE
+    return "input scale" if is_raw(seen) else "initialisation too large"
 
 
 DEAD_RELU = Condition(

@@ -19,6 +19,7 @@ GROWING = frozenset(
 )
 _STEEP = frozenset("exp expm1 pow".split())  # these, too, but of numbers that are not so large
 # Infinities that are filled in, as by masks, are meant.
+_HALF = (torch.float16, torch.bfloat16)
 _FILLING = frozenset("constant_pad_nd fill full full_like index_put masked_fill new_full".split())
 
 
@@ -30,11 +31,16 @@ class Broken:
         where: Name of the module; "" stands for the model itself and for the loss.
         operation: PyTorch's name of it.
         entries: How many of the result are not finite.
+        of_nothing: Whether it was given a tensor without entries.
+        after_lost_epsilon: Whether a number next to 0 was added before, or one next to 1 taken for
+            a bound, that half precision rounds to 0 or 1.
     """
 
     where: str
     operation: str
     entries: int
+    of_nothing: bool = False
+    after_lost_epsilon: bool = False
 
 
 class _Watch(TorchDispatchMode):
@@ -43,6 +49,7 @@ class _Watch(TorchDispatchMode):
     def __init__(self, tracker: ModuleTracker) -> None:
         super().__init__()
         self.tracker = tracker
+        self.lost_epsilon = False
         self.first: Broken | None = None
         self.half: Broken | None = None
 
@@ -52,6 +59,8 @@ class _Watch(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         result = out[0] if isinstance(out, tuple) and out else out
         wanted = self.first is None or self.half is None
+        if _is_float(result) and result.dtype in _HALF and not self.lost_epsilon:
+            self.lost_epsilon = _loses_epsilon(func, args, result.dtype)
         if wanted and _is_float(result) and not result.isfinite().all():
             self._note(func, [t for t in tree_leaves((args, kwargs)) if _is_float(t)], result)
         return out
@@ -67,11 +76,22 @@ class _Watch(TorchDispatchMode):
         if not (from_finite or masked):
             return
         module = max(self.tracker.parents, key=len).partition(".")[2]
-        broken = Broken(module, name, int((~result.isfinite()).sum()))
+        entries, of_nothing = int((~result.isfinite()).sum()), not all(t.numel() for t in given)
+        broken = Broken(module, name, entries, of_nothing, self.lost_epsilon)
         self.first = self.first or broken
         grown = name in GROWING | _STEEP and bool(result.isinf().any())
         if self.half is None and result.dtype == torch.float16 and grown and from_finite:
             self.half = broken
+
+
+def _loses_epsilon(func: Any, args: tuple, dtype: torch.dtype) -> bool:
+    """Whether a number in the code is not what it was written for, once it is of this format."""
+    name = func.overloadpacket.__name__.strip("_")
+    if name not in ("add", "sub", "rsub", "clamp", "clamp_min", "clamp_max"):
+        return False
+    numbers = [float(a) for a in args[1:] if isinstance(a, float)]
+    rounded = [(n, float(torch.tensor(n, dtype=dtype))) for n in numbers]
+    return any(n != r and r in (0.0, 1.0) for n, r in rounded)
 
 
 def _is_float(thing: Any) -> bool:

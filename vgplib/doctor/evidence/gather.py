@@ -26,6 +26,7 @@ _TINY = 1e-3  # a scale
 _CHEAP, _LIGHT = 2e8, 1e7
 _MORE = 4  # times as many
 _DRAWS = 6  # passes in which what is drawn at random may show up
+_NAMED = 6  # parameters in a note
 _USUAL = (3e-3, 3e-2)  # relative changes in a step with which networks learn
 
 
@@ -35,7 +36,9 @@ class Evidence:
 
     Attributes:
         snapshot: What the caller gave.
-        detached: Whether the loss has no history at all, in which case there is nothing else.
+        detached: Whether the loss has no history, or none with a layer in it: then there is nothing
+            else.
+        reached: Parameters that such a loss reaches all the same.
         first: The pass at the weights as they came.
         later: A pass after some small steps, where something in the first was exactly zero or
             exactly equal; else the first again.
@@ -60,6 +63,7 @@ class Evidence:
 
     snapshot: Snapshot
     detached: bool = False
+    reached: frozenset[str] = frozenset()
     first: Pass | None = None
     later: Pass | None = None
     stuck: tuple[str, ...] = ()
@@ -114,6 +118,11 @@ def gather(snapshot: Snapshot) -> Evidence:
     if first is not None and not first.data.attrs["first_non_finite"] and snapshot.optimizer:
         with uncheckpointed():
             _try_steps(found)
+        learning = [name for name, state in first.states.items() if state == "ok"]
+        if left := [name for name in learning if not found.wanted(name)]:
+            more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+            names = ", ".join(left[:_NAMED])
+            found.notes.append(f"in no optimizer: {names}{more}, though they get a gradient")
     return found
 
 
@@ -131,6 +140,7 @@ def _run_passes(found: Evidence) -> None:
             found.first, found.adds = run_pass(model, loss)
         except NotConnected:
             found.detached = True
+            found.reached = _reached(model, loss)
             return
         found.first.states.update(dict.fromkeys(unreached, "none (unused or detached)"))
         found.later = found.first
@@ -163,6 +173,14 @@ def _flat_ends(seen: Pass, model: nn.Module) -> set[str]:
     return (flat - feeding) & dict(model.named_modules()).keys()
 
 
+def _reached(model: nn.Module, loss: Callable) -> frozenset[str]:
+    """Parameters that get a gradient."""
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    with left_as_they_were(list(model.modules())), torch.enable_grad():
+        gradients = torch.autograd.grad(loss(model), [p for _, p in named], allow_unused=True)
+    return frozenset(n for (n, _), g in zip(named, gradients, strict=True) if g is not None)
+
+
 def _unreached(model: nn.Module, loss: Callable) -> list[str]:
     """Parameters that want a gradient and get none, with checkpoints as they are."""
     loss(model).backward()
@@ -181,13 +199,7 @@ def _is_detached(model: nn.Module, loss: Callable) -> bool:
 
 def _stochastic(model: nn.Module, loss: Callable) -> frozenset[str]:
     """Parameters that get a gradient in some of several passes."""
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    found: set[str] = set()
-    with left_as_they_were(list(model.modules())), torch.enable_grad():
-        for _ in range(_DRAWS):
-            gradients = torch.autograd.grad(loss(model), [p for _, p in named], allow_unused=True)
-            found |= {n for (n, _), g in zip(named, gradients, strict=True) if g is not None}
-    return frozenset(found)
+    return frozenset().union(*(_reached(model, loss) for _ in range(_DRAWS)))
 
 
 def _is_exact(seen: Pass) -> bool:

@@ -34,7 +34,8 @@ def untrained_loss(snapshot: Snapshot) -> float:
             if parameter.dim() > 1:
                 entries = parameter.flatten()
                 parameter.copy_(entries[torch.randperm(len(entries))].view_as(parameter))
-        return float(loss(model))
+        with torch.enable_grad():  # some ask for gradients themselves
+            return float(loss(model).detach())
 
 
 RISE = 0.1  # of the loss
@@ -87,8 +88,7 @@ def train(snapshot: Snapshot, steps: int, faster: float) -> Trial:
                 optimizer.step()  # type: ignore[union-attr]
             if step == 0:
                 updates = _relative_changes(snapshot.model, model)
-        with torch.no_grad():
-            losses.append(float(loss(model)))
+        losses.append(float(loss(model).detach()))  # some ask for gradients themselves
     return Trial(losses, updates)
 
 

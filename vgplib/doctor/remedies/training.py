@@ -43,7 +43,7 @@ def unfreeze(case: Case) -> str:
 )
 def float32(case: Case) -> str:
     """Compute in float32."""
-    if _has_half_weights(case):
+    if _has_weights_in(case, torch.float16, torch.bfloat16):
         return f"import torch\n\nmodel.float()\n{_cast('torch.float32')}"
     return "import torch\n\n# Or leave out torch.autocast where you use it." + _autocast(
         case, "enabled=False"
@@ -56,7 +56,7 @@ def float32(case: Case) -> str:
 )
 def bfloat16(case: Case) -> str:
     """Compute in bfloat16, which has float32's range."""
-    if _has_half_weights(case):
+    if _has_weights_in(case, torch.float16):
         return f"import torch\n\nmodel.bfloat16()\n{_cast('torch.bfloat16')}"
     return (
         "import torch\n\n# Or say dtype=torch.bfloat16 where you use torch.autocast."
@@ -71,7 +71,7 @@ def bfloat16(case: Case) -> str:
 def loss_scale(case: Case) -> str:
     """Multiply the loss, and with it all gradients, and divide those again before the step."""
     masters = ""
-    if _has_half_weights(case):
+    if _has_weights_in(case, torch.float16):
         masters = "\nmodel.float()  # weights in float32, the computation in float16"
         masters += _autocast(case, "dtype=torch.float16") + "\n"
     return f"""import torch
@@ -187,37 +187,6 @@ for _ in range({EXTRA_STEPS}):
 
 
 @treatment(
-    "add an epsilon under roots and logarithms",
-    "The slope of a root is infinite at 0, and 0 times infinity is NaN.",
-)
-def safe_roots(case: Case) -> str:
-    """Keep roots and logarithms away from 0, where their slope is infinite."""
-    return (
-        _MODE_IMPORT
-        + '''
-
-class AwayFromZero(TorchFunctionMode):
-    """To see whether it helps; then write torch.sqrt(x + 1e-8) in your own code."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        name, rest = func.__name__.strip("_"), args[1:]
-        root = name == "pow" and rest and isinstance(rest[0], float) and rest[0] < 1
-        if root or name in ("sqrt", "rsqrt", "log"):
-            return func(args[0] + 1e-8, *rest, **(kwargs or {}))
-        if name == "std":
-            return torch.sqrt(torch.var(*args, **(kwargs or {})) + 1e-8)
-        if name in ("acos", "asin"):
-            return func(args[0] * (1 - 1e-6), *rest)
-        return func(*args, **(kwargs or {}))
-
-
-def loss(model, plain=loss):
-    with AwayFromZero():
-        return plain(model)'''
-    )
-
-
-@treatment(
     "let gradients pass straight through flat operations",
     "Rounding has slope 0; backwards, it is taken for the identity (Bengio et al. 2013).",
 )
@@ -243,30 +212,6 @@ def loss(model, plain=loss):
     with StraightThrough():
         return plain(model)'''
     )
-
-
-@treatment(
-    "put 0 where the input is not a number",
-    "One NaN in the input is enough to spoil every weight.",
-)
-def nan_inputs(case: Case) -> str:
-    """Put 0 where the input is not finite."""
-    return """import torch
-
-
-def fixed(value):
-    is_float = torch.is_tensor(value) and value.is_floating_point()
-    return torch.nan_to_num(value, 0.0, 0.0, 0.0) if is_float else value
-
-
-# Better still: find out how they came into the data.
-model.register_forward_pre_hook(
-    lambda module, args, kwargs: (
-        tuple(map(fixed, args)),
-        {key: fixed(value) for key, value in kwargs.items()},
-    ),
-    with_kwargs=True,
-)"""
 
 
 @treatment(
@@ -309,8 +254,8 @@ for name, gradient in zip(wanted, gradients):
     )
 
 
-def _has_half_weights(case: Case) -> bool:
-    return any(p.dtype == torch.float16 for p in case.model.parameters())
+def _has_weights_in(case: Case, *dtypes: torch.dtype) -> bool:
+    return any(p.dtype in dtypes for p in case.model.parameters())
 
 
 def _autocast(case: Case, how: str) -> str:

@@ -1,0 +1,156 @@
+"""Kinds of faults that public bug reports show: what is said of them, and what cures them."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import vgplib as vgp
+from vgplib.doctor.remedies.treatment import apply
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(3)
+
+
+def net(*widths, activation=nn.Tanh):
+    layers = []
+    for a, b in zip(widths, widths[1:], strict=False):
+        layers += [nn.Linear(a, b), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+def only(diagnosis):
+    (finding,) = diagnosis.findings
+    return finding
+
+
+# Losses that ask for a gradient themselves
+
+
+def smooth(model, x, y):
+    """A loss with a penalty on the slope of what it fits."""
+    x = x.clone().requires_grad_()
+    out = model(x)
+    (slope,) = torch.autograd.grad(out.sum(), x, create_graph=True)
+    return F.mse_loss(out, y) + 0.1 * slope.square().mean()
+
+
+@pytest.mark.parametrize(("rate", "found"), [(20.0, {"lr_too_high"}), (0.02, set())])
+def test_a_loss_that_takes_a_gradient_itself_is_stepped_on_like_any_other(rate, found):
+    model, x = net(2, 24, 24, 1), torch.randn(48, 2)
+    y = x.prod(1, keepdim=True)
+    optimizer = torch.optim.SGD(model.parameters(), rate)
+    diagnosis = vgp.examine(model, lambda m: smooth(m, x, y), optimizer=optimizer)
+    assert diagnosis.conditions == found
+    assert len(diagnosis.losses) > 3 and not diagnosis.notes
+
+
+# Operations that make the first number which is none
+
+
+def attended(scores, mask):
+    return scores.masked_fill(mask, -math.inf).softmax(-1)
+
+
+MASK = torch.eye(6, dtype=torch.bool).roll(2, 1) | torch.zeros(6, 1, dtype=torch.bool)
+NOWHERE = MASK.clone()
+NOWHERE[4] = True
+SELECTED = torch.arange(12) < 5
+X = torch.randn(12, 6, generator=torch.Generator().manual_seed(5))
+LOSSES = {
+    "row masked out whole": lambda m, sick: attended(m(X[:6]), NOWHERE if sick else MASK).square(),
+    "mean over nothing": lambda m, sick: m(X)[SELECTED & (not sick)].square().mean()[None],
+    "exponent too large": lambda m, sick: (m(X) * (900 if sick else 1)).exp().log1p(),
+    "division by 0": lambda m, sick: m(X).square() / (m(X) * (0 if sick else 1)).abs(),
+    "operation out of its range": lambda m, sick: (m(X).relu() + (0 if sick else 1)).log(),
+}
+FIRST = {
+    "row masked out whole": "guard_rows",
+    "mean over nothing": "guard_means",
+    "exponent too large": "bound_exponent",
+    "division by 0": "safe_division",
+    "operation out of its range": "safe_roots",
+}
+
+
+@pytest.mark.parametrize("cause", LOSSES)
+def test_the_operation_that_made_the_first_nan_decides_the_remedy_and_that_cures_it(cause):
+    model = net(6, 8, 6)
+    loss = lambda m: LOSSES[cause](m, True).mean()  # noqa: E731
+    assert not loss(model).isfinite()
+    finding = only(vgp.examine(model, loss))
+    assert (finding.condition, finding.cause) == ("nan", cause)
+    first = finding.remedies[0]
+    assert first.key == FIRST[cause]
+    model, loss, _ = apply(first.code, model, loss, None)
+    value = loss(model)
+    value.backward()
+    assert value.isfinite()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("cause", LOSSES)
+def test_the_same_loss_within_its_range_has_no_number_that_is_none(cause):
+    diagnosis = vgp.examine(net(6, 8, 6), lambda m: LOSSES[cause](m, False).mean())
+    assert "nan" not in diagnosis.conditions
+
+
+def test_an_exponential_of_raw_inputs_is_mended_at_the_input():
+    x = 400 * torch.rand(32, 3)
+    model = net(3, 12, 1, activation=nn.ReLU)
+    finding = only(vgp.examine(model, lambda m: (m(x) ** 2).exp().mean()))
+    assert (finding.cause, finding.remedies[0].key) == ("input scale", "input_scale")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "loss"),
+    [
+        (torch.float16, lambda z: -(F.sigmoid(z) + 1e-9).log()),
+        (torch.bfloat16, lambda z: -(1 - F.sigmoid(-z).clamp(max=1 - 1e-5)).log()),
+    ],
+)
+def test_an_epsilon_that_half_precision_rounds_away_is_a_cause_and_float32_cures_it(dtype, loss):
+    model = net(4, 8, 1)
+    nn.init.constant_(model[2].bias, -25.0)
+    model, x = model.to(dtype), torch.randn(16, 4).to(dtype)
+    whole = lambda m: loss(m(x)).mean()  # noqa: E731
+    finding = only(vgp.examine(model, whole))
+    assert (finding.condition, finding.cause) == ("nan", "epsilon below the format's resolution")
+    assert finding.remedies[0].key == "float32"
+    model, whole, _ = apply(finding.remedies[0].code, model, whole, None)
+    assert whole(model).isfinite()
+
+
+# Parameters that are left out
+
+
+def test_what_gets_a_gradient_and_is_in_no_optimizer_is_named_in_a_note():
+    model, x = net(5, 16, 16, 3, activation=nn.ReLU), torch.randn(40, 5)
+    loss = lambda m: F.cross_entropy(m(x), x[:, :3].argmax(1))  # noqa: E731
+    held = [*model[0].parameters(), *model[4].parameters()]
+    (note,) = vgp.examine(model, loss, optimizer=torch.optim.Adam(held, 1e-3)).notes
+    assert "2.weight, 2.bias" in note and "0.weight" not in note
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    assert not vgp.examine(model, loss, optimizer=optimizer).notes
+
+
+class Scaled(nn.Module):
+    """A body whose output is cut off, and a temperature that the loss reaches."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.temperature = net(5, 8, 3), nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return self.body(x).detach() / self.temperature
+
+
+def test_only_what_truly_lacks_a_gradient_is_accused():
+    x = torch.randn(20, 5)
+    finding = only(vgp.examine(Scaled(), lambda m: m(x).square().mean()))
+    assert finding.condition == "no_gradient"
+    assert set(finding.where) == {"body.0.weight", "body.0.bias", "body.2.weight", "body.2.bias"}
