@@ -154,3 +154,79 @@ def test_only_what_truly_lacks_a_gradient_is_accused():
     finding = only(vgp.examine(Scaled(), lambda m: m(x).square().mean()))
     assert finding.condition == "no_gradient"
     assert set(finding.where) == {"body.0.weight", "body.0.bias", "body.2.weight", "body.2.bias"}
+
+
+# Gradients that are exactly 0
+
+
+class LowRank(nn.Module):
+    """A frozen layer, and a pair of thin matrices beside it."""
+
+    def __init__(self, start):
+        super().__init__()
+        self.base = nn.Linear(8, 4).requires_grad_(False)
+        self.down, self.up = nn.Parameter(start(8, 2)), nn.Parameter(torch.zeros(2, 4))
+
+    def forward(self, x):
+        return self.base(x) + x @ self.down @ self.up
+
+
+def zeros_of(kind):
+    """A model and a loss whose gradient is exactly 0, for one reason or another."""
+    x, model = torch.randn(24, 8), net(8, 12, 1)
+    y = (x[:, :1] > 0).float()
+    if kind == "one logit":
+        return model, lambda m: F.binary_cross_entropy(m(x).softmax(-1), y)
+    if kind == "one unit":
+        norm = nn.LayerNorm(1, elementwise_affine=False)
+        return nn.Sequential(model, norm), lambda m: F.mse_loss(m(x), y)
+    if kind == "rounded":
+        return model, lambda m: F.mse_loss(m(x).floor(), y)
+    if kind == "masked":
+        return model, lambda m: (torch.zeros(24, 1) * F.softplus(m(x))).mean() + 1
+    return LowRank(torch.zeros), lambda m: F.mse_loss(m(x), y.expand(24, 4))
+
+
+ZEROS = {
+    "one logit": ("axis of size 1", "wider_axis"),
+    "one unit": ("axis of size 1", "wider_axis"),
+    "rounded": ("non-differentiable operation", "straight_through"),
+    "masked": ("factor of 0", "find_zero"),
+    "thin pair": ("initialisation constant", "reinitialise"),
+}
+
+
+@pytest.mark.parametrize("kind", ZEROS)
+def test_what_makes_a_gradient_0_is_found_in_the_graph(kind):
+    model, loss = zeros_of(kind)
+    finding = only(vgp.examine(model, loss))
+    assert (finding.cause, finding.remedies[0].key) == ZEROS[kind]
+    assert finding.condition == ("symmetry" if kind == "thin pair" else "zero_gradient")
+
+
+def test_a_pair_of_which_one_matrix_starts_at_0_is_well():
+    x = torch.randn(24, 8)
+    assert vgp.examine(LowRank(torch.randn), lambda m: F.mse_loss(m(x), x[:, :4])).healthy
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_a_relu_behind_the_read_out_is_left_out_where_it_is_a_module(called):
+    x = torch.rand(30, 4)
+    model = net(4, 16, 1, activation=nn.ReLU)
+    nn.init.constant_(model[2].bias, -3.0)
+    y = x.sum(1, keepdim=True)
+    if called:
+        loss = lambda m: F.mse_loss(F.relu(m(x)), y)  # noqa: E731
+    else:
+        model.append(nn.ReLU())
+        loss = lambda m: F.mse_loss(m(x), y)  # noqa: E731
+    findings = vgp.examine(model, loss).findings
+    assert {f.cause for f in findings} == {"activation after the read-out"}
+    remedies = {r.key: r for f in findings for r in f.remedies}
+    code = remedies["drop_last_activation"].code
+    assert ("In forward()" in code) == called
+    if not called:
+        assert findings[0].remedies[0].key == "drop_last_activation"
+        model, loss, _ = apply(code, model, loss, None)
+        loss(model).backward()
+        assert model[0].weight.grad.any()

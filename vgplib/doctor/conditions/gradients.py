@@ -146,9 +146,11 @@ def _zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
         return _stuck(evidence)
     share = len(weights) / sum(p.tensor.dim() > 1 for p in first.parameters)
     flat = {name for y in first.layers for name, t in y.counts.items() if t.dead >= 0.99}
-    cause = "saturating activation" if flat else "non-differentiable operation"
+    cause = "saturating activation" if flat else evidence.zeroing
     if "relu" in flat:
-        cause = "dead units"
+        dead = {y.name for y in first.layers if (t := y.count("relu")) and t.dead >= 0.99}
+        at_the_end = dead == {first.matrices[-1].name}
+        cause = "activation after the read-out" if at_the_end else "dead units"
     numbers = {"weights with gradient 0": float(len(weights)), "of all weights": share}
     severity = "critical" if share > 0.5 else "serious"
     return ZERO_GRADIENT.finding(severity, tuple(zero), cause, numbers)
@@ -209,6 +211,10 @@ ZERO_GRADIENT = Condition(
     indicator=count("zero", "parameters with a gradient of 0"),
     remedies={
         "non-differentiable operation": "straight_through connect",
+        "axis of size 1": "wider_axis",
+        "factor of 0": "find_zero",
+        "initialisation constant": "reinitialise orthogonal",
+        "activation after the read-out": "drop_last_activation zero_biases reinitialise",
         "dead units": "to_leaky_relu reinitialise zero_biases",
         "half precision": "loss_scale bfloat16 float32",
         "loss choice": "loss_choice reinitialise",

@@ -43,6 +43,8 @@ def _dead_relu(evidence: Evidence, threshold: float) -> Finding | None:
 def _why_dead(evidence: Evidence, seen: Pass, name: str) -> str:
     """What pushed the units down; "" where nothing tells."""
     layer = next(y for y in seen.layers if y.name == name)
+    if len(seen.matrices) > 1 and name == seen.matrices[-1].name:
+        return "activation after the read-out"
     bias = dict(evidence.snapshot.model.named_parameters()).get(f"{name}.bias")
     low = bias.float().mean().item() if bias is not None else 0.0
     if low < -0.5 or (low < 0 and bias_share(seen, layer) > _MOSTLY):
@@ -123,6 +125,7 @@ DEAD_RELU = Condition(
     judge=_dead_relu,
     indicator=largest("dead", "dead units, worst layer"),
     remedies={
+        "activation after the read-out": "drop_last_activation zero_biases reinitialise",
         "bias": "zero_biases to_leaky_relu reinitialise",
         "learning rate too high": "to_leaky_relu lr_down reinitialise",
         "input scale": "input_scale to_leaky_relu reinitialise",

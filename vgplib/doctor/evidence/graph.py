@@ -1,10 +1,31 @@
-"""What the graph of a loss shows of a network's paths."""
+"""What the graph of a loss shows: paths that are added up, and what makes a gradient exactly 0."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+
+from vgplib.measures.preserve import left_as_they_were
+
+_FLAT = ("Ceil", "Floor", "Fmod", "Frac", "Heaviside", "Round", "Sign", "Trunc")
+_PRODUCTS = ("Mul", "Mm", "Bmm", "Addmm", "Baddbmm", "Mv", "Dot", "Div")
+_FACTORS = ("self", "other", "mat1", "mat2", "vec", "batch1", "batch2", "tensor")
+
+
+def nodes(loss: Tensor) -> Iterator[Any]:
+    """Every node of a graph once."""
+    seen, stack = set(), [loss.grad_fn]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        yield node
+        stack += [n for n, _ in node.next_functions]
 
 
 def additions(loss: Tensor) -> int:
@@ -12,16 +33,11 @@ def additions(loss: Tensor) -> int:
 
     A bias is no path: what comes from a parameter alone does not count.
     """
-    count, seen, stack = 0, set(), [loss.grad_fn]
-    while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        inputs = [n for n, _ in node.next_functions if n is not None]
-        paths = [n for n in inputs if not _is_parameter(n)]
-        count += node.name().startswith("AddBackward") and len(paths) > 1
-        stack += inputs
+    count = 0
+    for node in nodes(loss):
+        if node.name().startswith("AddBackward"):
+            inputs = [n for n, _ in node.next_functions if n is not None]
+            count += sum(not _is_parameter(n) for n in inputs) > 1
     return count
 
 
@@ -33,3 +49,49 @@ def _is_parameter(node: Any) -> bool:
             return False
         node = inputs[0]
     return True
+
+
+def why_zero(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> str:
+    """What in the graph makes gradients exactly 0: the cause, or "" where nothing shows."""
+    with left_as_they_were(list(model.modules())), torch.enable_grad():
+        value = loss(model)
+        owned = {p.data_ptr() for p in model.parameters()}
+        found = {_zeroing(node, owned) for node in nodes(value)}
+    for cause in (
+        "non-differentiable operation",
+        "axis of size 1",
+        "initialisation constant",
+        "factor of 0",
+    ):
+        if cause in found:
+            return cause
+    return ""
+
+
+def _zeroing(node: Any, owned: set[int]) -> str:
+    name = node.name().partition("Backward")[0]
+    if name in _FLAT:
+        return "non-differentiable operation"
+    if name in ("Softmax", "LogSoftmax"):
+        return "axis of size 1" if node._saved_result.shape[_signed(node._saved_dim)] == 1 else ""
+    if name == "NativeLayerNorm":
+        return "axis of size 1" if math.prod(node._saved_normalized_shape) == 1 else ""
+    if name not in _PRODUCTS:
+        return ""
+    for factor in _FACTORS:
+        tensor = _saved(node, factor)
+        if isinstance(tensor, Tensor) and tensor.numel() and not tensor.any():
+            return "initialisation constant" if tensor.data_ptr() in owned else "factor of 0"
+    return ""
+
+
+def _saved(node: Any, name: str) -> Any:
+    try:
+        return getattr(node, f"_saved_{name}", None)
+    except RuntimeError:  # changed in place since
+        return None
+
+
+def _signed(dim: int) -> int:
+    """A dimension that is counted from the end is saved as a huge number."""
+    return dim - 2**64 if dim >= 2**63 else dim

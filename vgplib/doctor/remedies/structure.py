@@ -217,6 +217,23 @@ def _blocks(case: Case) -> list[str]:
 
 
 @treatment(
+    "leave out the activation after the read-out",
+    "An answer that is cut off at 0 can't learn from being too low.",
+)
+def drop_last_activation(case: Case) -> str:
+    """Let the last layer answer without an activation."""
+    last = case.readout
+    if last is None or not last.activation:
+        raise NotApplicable("no activation follows the last layer")
+    if not last.activation_module:
+        raise NotApplicable(
+            "the activation is called in forward(), not held as a module",
+            f"# In forward(), leave out {last.activation} behind the last layer.",
+        )
+    return _IMPORTS + "\n" + replaced([last.activation_module], "nn.Identity()")
+
+
+@treatment(
     "make residual branches smaller",
     "What many blocks add up to then stays near the size of what came in.",
 )

@@ -231,6 +231,33 @@ def loss_choice(case: Case) -> str:
 
 
 @treatment(
+    "normalise over more than one number",
+    "A softmax or a norm of a single number gives the same, whatever that is.",
+)
+def wider_axis(case: Case) -> str:
+    """Find the axis of size 1: always by hand."""
+    raise NotApplicable(
+        "only you can know which axis was meant",
+        "# A softmax over one logit is always 1, a layer norm over one unit always its bias.\n"
+        "# For two classes and one logit: loss = F.binary_cross_entropy_with_logits(model(x), y).\n"
+        "# Else look for softmax(dim), LayerNorm and x - x.mean(dim) where that axis has size 1.",
+    )
+
+
+@treatment(
+    "find what multiplies by 0",
+    "0 times anything is 0, and so is its gradient.",
+)
+def find_zero(case: Case) -> str:
+    """Find the factor: always by hand."""
+    raise NotApplicable(
+        "only you can know what the factor should be",
+        "# Something that is 0 everywhere is multiplied with what the parameters give: print your\n"
+        "# masks, weights of samples and of losses, and advantages, and see which of them is 0.",
+    )
+
+
+@treatment(
     "connect the loss to the parameters",
     "A gradient flows only through operations that autograd has recorded.",
 )
