@@ -157,7 +157,7 @@ def _run_passes(found: Evidence) -> None:
         found.ablated = {n: ablated(model, loss, n) for n in _flat_ends(found.first, model)}
         without = [n for n, s in found.first.states.items() if s == "none (unused or detached)"]
         if without:
-            found.stochastic = _stochastic(model, loss)
+            found.stochastic = _reached(model, loss, _DRAWS)
             found.matters = matters(model, loss, without)
         if half:
             found.rescaled = _rescaled(model, loss)
@@ -177,12 +177,15 @@ def _flat_ends(seen: Pass, model: nn.Module) -> set[str]:
     return (flat - feeding) & dict(model.named_modules()).keys()
 
 
-def _reached(model: nn.Module, loss: Callable) -> frozenset[str]:
-    """Parameters that get a gradient."""
+def _reached(model: nn.Module, loss: Callable, passes: int = 1) -> frozenset[str]:
+    """Parameters that get a gradient in one of some passes."""
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    found: set[str] = set()
     with left_as_they_were(list(model.modules())), torch.enable_grad():
-        gradients = torch.autograd.grad(loss(model), [p for _, p in named], allow_unused=True)
-    return frozenset(n for (n, _), g in zip(named, gradients, strict=True) if g is not None)
+        for _ in range(passes):  # each draws other random numbers
+            gradients = torch.autograd.grad(loss(model), [p for _, p in named], allow_unused=True)
+            found |= {n for (n, _), g in zip(named, gradients, strict=True) if g is not None}
+    return frozenset(found)
 
 
 def _unreached(model: nn.Module, loss: Callable) -> list[str]:
@@ -199,11 +202,6 @@ def _is_detached(model: nn.Module, loss: Callable) -> bool:
     value = loss(model)
     one = isinstance(value, Tensor) and value.numel() == 1
     return one and not value.requires_grad
-
-
-def _stochastic(model: nn.Module, loss: Callable) -> frozenset[str]:
-    """Parameters that get a gradient in some of several passes."""
-    return frozenset().union(*(_reached(model, loss) for _ in range(_DRAWS)))
 
 
 def _is_exact(seen: Pass) -> bool:
