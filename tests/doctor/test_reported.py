@@ -230,3 +230,53 @@ def test_a_relu_behind_the_read_out_is_left_out_where_it_is_a_module(called):
         model, loss, _ = apply(code, model, loss, None)
         loss(model).backward()
         assert model[0].weight.grad.any()
+
+
+# What is not to learn
+
+
+def test_a_remedy_leaves_alone_what_is_frozen_or_in_no_optimizer():
+    """A frozen adversary that is drawn anew is another one: that its loss falls helps nobody."""
+    made = net(6, *(16,) * 12, 6, activation=nn.Sigmoid)
+    judge = net(6, *(16,) * 12, 1, activation=nn.Sigmoid)
+    model = nn.ModuleDict({"made": made, "judge": judge, "other": net(6, 6, 6)})
+    judge.requires_grad_(False)
+    x = torch.randn(32, 6)
+
+    def loss(m):
+        return -F.logsigmoid(m["judge"](m["made"](x)) + m["other"](x).mean()).mean()
+
+    optimizer = torch.optim.SGD(made.parameters(), 0.1)
+    diagnosis = vgp.examine(model, loss, optimizer=optimizer)
+    assert "vanishing" in diagnosis.conditions
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for remedy in diagnosis.remedies:
+        if remedy.key in ("reinitialise", "orthogonal", "batch_norm", "layer_norm", "to_tanh"):
+            kept = diagnosis.snapshot.copied()
+            changed, *_ = apply(remedy.code, kept.model, kept.loss, kept.optimizer)
+            for name, parameter in changed.named_parameters():
+                if name.startswith(("judge.", "other.")):
+                    assert torch.equal(parameter, before[name]), (remedy.key, name)
+            assert str(changed["judge"]) == str(judge)
+
+
+# What goes in is wrong
+
+
+def test_a_target_that_is_no_number_is_told_from_an_input_that_is_none():
+    model, x = net(5, 8, 1), torch.randn(16, 5)
+    y = x.sum(1, keepdim=True)
+    y[3] = math.nan
+    finding = only(vgp.examine(model, lambda m: F.mse_loss(m(x), y)))
+    assert (finding.cause, finding.remedies[0].key) == ("NaN in the targets", "drop_targets")
+    x[2, 1] = math.nan
+    finding = only(vgp.examine(model, lambda m: F.mse_loss(m(x), y.nan_to_num())))
+    assert (finding.cause, finding.remedies[0].key) == ("NaN in the data", "nan_inputs")
+
+
+def test_a_loss_times_0_is_no_loss_and_one_that_is_0_has_nothing_to_learn():
+    model, x = net(5, 8, 1), torch.randn(16, 5)
+    finding = only(vgp.examine(model, lambda m: 0.0 * m(x).square().mean()))
+    assert (finding.condition, finding.cause) == ("zero_gradient", "factor of 0")
+    y = model(x).detach()
+    assert vgp.examine(model, lambda m: ((m(x) - y) * (m(x) - y)).mean()).healthy

@@ -45,6 +45,7 @@ CAUSES: tuple[str, ...] = (
     "epsilon below the format's resolution",
     "scale in the forward pass",
     "NaN in the data",
+    "NaN in the targets",
     "NaN in the weights",
     "dead units",
 )

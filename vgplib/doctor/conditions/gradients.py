@@ -130,8 +130,10 @@ def _has_trained_before(model: nn.Module, name: str, off: set[str]) -> bool:
 def _zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
     """Weights whose gradient is exactly zero and stays so."""
     first, later = evidence.first, evidence.later
-    if first is None or later is None or first.data.attrs["loss"] == 0:
+    if first is None or later is None:
         return None
+    if first.data.attrs["loss"] == 0 and evidence.zeroing != "factor of 0":
+        return None  # there is nothing left to learn
     zero = [
         name
         for name, state in first.states.items()

@@ -25,7 +25,7 @@ def _nan(evidence: Evidence, threshold: float) -> Finding | None:
     elif place in ("signal", "gradient"):
         cause = "singular derivative"
     elif evidence.broken is None:
-        cause = "NaN in the data"
+        cause = "NaN in the targets" if place == "loss" else "NaN in the data"
     else:
         broken = evidence.broken
         name = name or broken.where
@@ -63,6 +63,7 @@ NAN = Condition(
     remedies={
         "singular derivative": "safe_roots",
         "NaN in the data": "nan_inputs",
+        "NaN in the targets": "drop_targets",
         "NaN in the weights": "reinitialise",
         "exponent too large": "bound_exponent input_scale",
         "input scale": "input_scale bound_exponent",

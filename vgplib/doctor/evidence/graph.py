@@ -13,7 +13,9 @@ from vgplib.measures.preserve import left_as_they_were
 
 _FLAT = ("Ceil", "Floor", "Fmod", "Frac", "Heaviside", "Round", "Sign", "Trunc")
 _PRODUCTS = ("Mul", "Mm", "Bmm", "Addmm", "Baddbmm", "Mv", "Dot", "Div")
-_FACTORS = ("self", "other", "mat1", "mat2", "vec", "batch1", "batch2", "tensor")
+# What a node saves of what it multiplies, and which of its inputs that is.
+_FACTORS = {"self": 0, "other": 1, "vec": 1, "tensor": 1, "mat1": 1, "batch1": 1}
+_FACTORS |= {"mat2": -1, "batch2": -1}
 
 
 def nodes(loss: Tensor) -> Iterator[Any]:
@@ -78,10 +80,13 @@ def _zeroing(node: Any, owned: set[int]) -> str:
         return "axis of size 1" if math.prod(node._saved_normalized_shape) == 1 else ""
     if name not in _PRODUCTS:
         return ""
-    for factor in _FACTORS:
+    for factor, place in _FACTORS.items():
         tensor = _saved(node, factor)
         if isinstance(tensor, Tensor) and tensor.numel() and not tensor.any():
-            return "initialisation constant" if tensor.data_ptr() in owned else "factor of 0"
+            if tensor.data_ptr() in owned:
+                return "initialisation constant"
+            if node.next_functions[place][0] is None:  # else it is what the network gives
+                return "factor of 0"
     return ""
 
 

@@ -51,14 +51,32 @@ class Case:
     optimizer: torch.optim.Optimizer | None = None
 
     @cached_property
-    def parts(self) -> list[Part]:
+    def layers(self) -> list[Part]:
         """The model's layers in the order in which they run."""
         return parts(self.model, self.loss)
 
     @cached_property
+    def parts(self) -> list[Part]:
+        """Those of them that training changes: a remedy leaves alone what is not to learn."""
+        return [part for part in self.layers if self._is_trained(part)]
+
+    @cached_property
     def readout(self) -> Part | None:
         """The last layer, which gives the answer."""
-        return readout(self.parts)
+        return readout(self.layers)
+
+    @cached_property
+    def _trained(self) -> set[str]:
+        wanted = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        groups = self.optimizer.param_groups if self.optimizer is not None else ()
+        held = {id(p) for group in groups for p in group["params"]}
+        # An optimizer over a copy of the model tells nothing of this one.
+        return {n for n, p in wanted.items() if id(p) in held} or set(wanted)
+
+    def _is_trained(self, part: Part) -> bool:
+        own = [name for name in (part.weight, part.bias) if name]
+        inside = f"{part.module}." if part.module else ""
+        return any(n in own or (inside and n.startswith(inside)) for n in self._trained)
 
     @cached_property
     def hidden(self) -> list[Part]:

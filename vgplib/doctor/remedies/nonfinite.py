@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vgplib.doctor.remedies.case import Case
+from vgplib.doctor.remedies.case import Case, NotApplicable
 from vgplib.doctor.remedies.treatment import treatment
 
 _IMPORT = "import torch\nfrom torch.overrides import TorchFunctionMode\n"
@@ -179,3 +179,16 @@ model.register_forward_pre_hook(
     ),
     with_kwargs=True,
 )"""
+
+
+@treatment(
+    "leave out samples whose target is not a number",
+    "All that the network gives is finite: the NaN comes in where the loss compares.",
+)
+def drop_targets(case: Case) -> str:
+    """Leave out what nothing can be compared with: always by hand."""
+    raise NotApplicable(
+        "the targets are in your loss, which the doctor cannot look into",
+        "# Before the loss: known = torch.isfinite(y)\n"
+        "# and compare model(x)[known] with y[known]. Better still: find out how they came in.",
+    )

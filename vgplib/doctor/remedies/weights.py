@@ -77,9 +77,9 @@ def zero_biases(case: Case) -> str:
 )
 def input_scale(case: Case) -> str:
     """Standardise what comes in at the first layer."""
-    if not case.parts:
+    if not case.layers:
         raise NotApplicable("no layer was seen")
-    first = case.parts[0]
+    first = case.layers[0]
     if first.kind == "embedding":
         raise NotApplicable("the input is words or other whole numbers, which have no scale")
     if not first.module:
@@ -176,7 +176,7 @@ def _is_float(case: Case, name: str) -> bool:
 def _chosen(case: Case) -> list[Part]:
     """The layers to draw anew: all, or those that a finding about single layers names."""
     if case.condition == "nan":
-        return [part for part in case.parts if _is_broken(case, part)]
+        return [part for part in case.layers if _is_broken(case, part)]
     if case.condition in _LOCAL:
         return [part for part in case.parts if case.is_sick(part)] or case.parts
     return case.parts
@@ -266,7 +266,7 @@ def _is_useless(case: Case, part: Part) -> bool:
 
 
 def _broken_norms(case: Case) -> list[str]:
-    known = {p.module for p in case.parts}
+    known = {p.module for p in case.layers}
     return [
         name
         for name, module in case.model.named_modules()
