@@ -280,3 +280,34 @@ def test_a_loss_times_0_is_no_loss_and_one_that_is_0_has_nothing_to_learn():
     assert (finding.condition, finding.cause) == ("zero_gradient", "factor of 0")
     y = model(x).detach()
     assert vgp.examine(model, lambda m: ((m(x) - y) * (m(x) - y)).mean()).healthy
+
+
+def test_a_clamped_loss_is_no_saturating_activation_and_raw_inputs_are_a_cause():
+    model, x = net(5, 8, 1), torch.randn(16, 5)
+    finding = vgp.examine(model, lambda m: (m(x).square().mean() + 1).clamp(max=1e-9)).findings[0]
+    assert (finding.cause, finding.remedies[0].key) == ("clamped loss", "unclamp")
+    raw = 4000 + 900 * x
+    finding = vgp.examine(model, lambda m: F.mse_loss(m(raw), x[:, :1])).findings[0]
+    assert (finding.cause, finding.remedies[0].key) == ("input scale", "input_scale")
+
+
+def test_a_loss_times_nan_is_not_laid_to_the_weights():
+    model, x = net(5, 8, 1), torch.randn(16, 5)
+    finding = only(vgp.examine(model, lambda m: m(x).square().mean() * math.nan))
+    assert (finding.condition, finding.cause) == ("nan", "NaN in the targets")
+
+
+@pytest.mark.parametrize("ask", [vgp.measure, vgp.examine], ids=["measure", "examine"])
+def test_what_cannot_be_measured_is_said_in_a_sentence(ask):
+    model, x = net(4, 8, 1), torch.randn(6, 4)
+    with pytest.raises(ValueError, match="parameter 'weight' is complex"):
+        ask(nn.Linear(4, 1, dtype=torch.cfloat), lambda m: m(x.cfloat()).abs().mean())
+    with pytest.raises(ValueError, match="parameter '0.weight' is on the meta device"):
+        ask(net(4, 8, 1).to("meta"), lambda m: m(x.to("meta")).mean())
+    with pytest.raises(ValueError, match="the loss must be real, not complex"):
+        ask(model, lambda m: (m(x) * 1j).mean())
+    with pytest.raises(ValueError, match=r"layer '0' \(linear\) cannot take its input: .*\(6, 3\)"):
+        ask(model, lambda m: m(x[:, :3]).mean())
+    other = torch.optim.SGD(nn.Linear(2, 2).parameters(), 0.1)
+    with pytest.raises(ValueError, match="optimizer holds none of the model's parameters"):
+        ask(model, lambda m: m(x).mean(), optimizer=other)

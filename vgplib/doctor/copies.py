@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from vgplib import errors
-from vgplib.measures.layers import check_arguments
+from vgplib.measures.layers import check_arguments, check_optimizer
 from vgplib.measures.preserve import left_as_they_were
 
 
@@ -131,18 +131,7 @@ def snapshot(
     check_arguments(model, loss)
     steps = errors.whole("steps", steps)
     if optimizer is not None:
-        # Anything with groups and a step will do: some optimizers are no torch.optim.Optimizer.
-        if not (hasattr(optimizer, "param_groups") and callable(getattr(optimizer, "step", None))):
-            raise TypeError(
-                "optimizer must be a torch.optim.Optimizer over the model's parameters, not "
-                f"{type(optimizer).__name__}."
-            )
-        own = {id(p) for p in model.parameters()}
-        if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
-            raise ValueError(
-                "optimizer holds none of the model's parameters: make it with model.parameters(), "
-                "after the model was moved, converted or re-created."
-            )
+        check_optimizer(optimizer, model)
         _check_rates(optimizer)
     if isinstance(model, nn.parallel.DistributedDataParallel):
         model = model.module

@@ -35,6 +35,7 @@ CAUSES: tuple[str, ...] = (
     "non-differentiable operation",
     "axis of size 1",
     "factor of 0",
+    "clamped loss",
     "activation after the read-out",
     "singular derivative",
     "operation out of its range",

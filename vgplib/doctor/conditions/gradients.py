@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from vgplib.doctor.conditions.causes import is_raw
 from vgplib.doctor.conditions.condition import SYMPTOMS_CHAPTER, Condition, Finding
 from vgplib.doctor.conditions.indicators import count
 from vgplib.doctor.evidence.gather import Evidence
@@ -147,15 +148,24 @@ def _zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
         # Most others are zero by symmetry: biases before a normalisation, keys' biases, scales.
         return _stuck(evidence)
     share = len(weights) / sum(p.tensor.dim() > 1 for p in first.parameters)
-    flat = {name for y in first.layers for name, t in y.counts.items() if t.dead >= 0.99}
-    cause = "saturating activation" if flat else evidence.zeroing
-    if "relu" in flat:
-        dead = {y.name for y in first.layers if (t := y.count("relu")) and t.dead >= 0.99}
-        at_the_end = dead == {first.matrices[-1].name}
-        cause = "activation after the read-out" if at_the_end else "dead units"
+    cause = _why_zero(first) or evidence.zeroing
     numbers = {"weights with gradient 0": float(len(weights)), "of all weights": share}
     severity = "critical" if share > 0.5 else "serious"
     return ZERO_GRADIENT.finding(severity, tuple(zero), cause, numbers)
+
+
+def _why_zero(seen: Pass) -> str:
+    """Which flat activation makes gradients 0; "" where none is flat throughout."""
+    flat = [(y, name, t) for y in seen.layers for name, t in y.counts.items() if t.dead >= 0.99]
+    if not flat:
+        return ""
+    last = seen.matrices[-1] if seen.matrices else None
+    dead = {layer.name for layer, name, _ in flat if name == "relu"}
+    if dead:
+        return "activation after the read-out" if last and dead == {last.name} else "dead units"
+    if all(counts.entries == 1 < layer.entries for layer, _, counts in flat):
+        return "clamped loss"
+    return "input scale" if is_raw(seen) else "saturating activation"
 
 
 def _has_nothing_in(seen: Pass, name: str) -> bool:
@@ -213,6 +223,8 @@ ZERO_GRADIENT = Condition(
     indicator=count("zero", "parameters with a gradient of 0"),
     remedies={
         "non-differentiable operation": "straight_through connect",
+        "input scale": "input_scale reinitialise",
+        "clamped loss": "unclamp",
         "axis of size 1": "wider_axis",
         "factor of 0": "find_zero",
         "initialisation constant": "reinitialise orthogonal",

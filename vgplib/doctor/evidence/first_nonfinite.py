@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -62,13 +63,15 @@ class _Watch(TorchDispatchMode):
         if _is_float(result) and result.dtype in _HALF and not self.lost_epsilon:
             self.lost_epsilon = _loses_epsilon(func, args, result.dtype)
         if wanted and _is_float(result) and not result.isfinite().all():
-            self._note(func, [t for t in tree_leaves((args, kwargs)) if _is_float(t)], result)
+            self._note(func, tree_leaves((args, kwargs)), result)
         return out
 
-    def _note(self, func: Any, given: list[Tensor], result: Tensor) -> None:
+    def _note(self, func: Any, arguments: list[Any], result: Tensor) -> None:
+        given = [t for t in arguments if _is_float(t)]
+        numbers = all(math.isfinite(a) for a in arguments if isinstance(a, float))
         name = func.overloadpacket.__name__.strip("_")
         name = name.removeprefix("native_").removesuffix("_forward")
-        from_finite = bool(given) and all(bool(t.isfinite().all()) for t in given)
+        from_finite = bool(given) and all(bool(t.isfinite().all()) for t in given) and numbers
         if name in _FILLING:
             return
         # Of a row that is masked out whole, a softmax makes NaN of infinities that are meant.

@@ -134,8 +134,12 @@ def _run_passes(found: Evidence) -> None:
     model, loss = snapshot.fresh_model(), snapshot.loss
     with left_as_they_were(list(model.modules())), torch.enable_grad():
         with uncheckpointed() as ran:
-            if _is_detached(model, loss):
-                found.detached = True
+            try:
+                found.detached = _is_detached(model, loss)
+            except Exception:
+                run_pass(model, loss)  # it says which layer cannot take its input
+                raise
+            if found.detached:
                 return
         unreached = _unreached(model, loss) if ran else []
     with uncheckpointed():

@@ -245,6 +245,19 @@ def wider_axis(case: Case) -> str:
 
 
 @treatment(
+    "let the loss go where it goes",
+    "Beyond the bound of a clamp, nothing changes the loss, so nothing is learned.",
+)
+def unclamp(case: Case) -> str:
+    """Take away the clamp: always by hand."""
+    raise NotApplicable(
+        "the bound is in your loss, which the doctor cannot look into",
+        "# Look for clamp, minimum and maximum on the loss, and leave them out. Against steps that\n"
+        "# are too long there is torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).",
+    )
+
+
+@treatment(
     "find what multiplies by 0",
     "0 times anything is 0, and so is its gradient.",
 )
