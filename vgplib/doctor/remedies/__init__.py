@@ -1,6 +1,6 @@
 """What to do about a finding: treatments, which a finding gets, and trying them on copies."""
 
-from vgplib.doctor.remedies import nonfinite, recurrent, structure, training, weights
+from vgplib.doctor.remedies import loss, nonfinite, recurrent, structure, training, weights
 
 # Their treatments are known by being imported.
-__all__ = ["nonfinite", "recurrent", "structure", "training", "weights"]
+__all__ = ["loss", "nonfinite", "recurrent", "structure", "training", "weights"]
