@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from vgplib.measures.preserve import left_as_they_were
 
 _FLAT = ("Ceil", "Floor", "Fmod", "Frac", "Heaviside", "Round", "Sign", "Trunc")
+_FLAT_OPERATION = "non-differentiable operation"
+_OWN_FUNCTION = "a function with a backward pass of its own"
 _PRODUCTS = ("Mul", "Mm", "Bmm", "Addmm", "Baddbmm", "Mv", "Dot", "Div")
 # What a node saves of what it multiplies, and which of its inputs that is.
 _FACTORS = {"self": 0, "other": 1, "vec": 1, "tensor": 1, "mat1": 1, "batch1": 1}
@@ -59,21 +61,20 @@ def why_zero(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> str:
         value = loss(model)
         owned = {p.data_ptr() for p in model.parameters()}
         found = {_zeroing(node, owned) for node in nodes(value)}
-    for cause in (
-        "non-differentiable operation",
-        "axis of size 1",
-        "initialisation constant",
-        "factor of 0",
-    ):
+    for cause in (_FLAT_OPERATION, "axis of size 1", "initialisation constant", "factor of 0"):
         if cause in found:
             return cause
-    return ""
+    # Where a backward pass was written by hand, its zeros may be, too.
+    return _FLAT_OPERATION if _OWN_FUNCTION in found else ""
 
 
 def _zeroing(node: Any, owned: set[int]) -> str:
     name = node.name().partition("Backward")[0]
-    if name in _FLAT:
-        return "non-differentiable operation"
+    if isinstance(node, torch.autograd.function.BackwardCFunction):
+        return _OWN_FUNCTION
+    nearest = name.startswith("GridSampler") and node._saved_interpolation_mode == 1
+    if name in _FLAT or nearest:
+        return _FLAT_OPERATION
     if name in ("Softmax", "LogSoftmax"):
         return "axis of size 1" if node._saved_result.shape[_signed(node._saved_dim)] == 1 else ""
     if name == "NativeLayerNorm":
