@@ -232,7 +232,7 @@ ZERO_GRADIENT = Condition(
         "dead units": "to_leaky_relu reinitialise zero_biases",
         "half precision": "loss_scale bfloat16 float32",
         "loss choice": "loss_choice reinitialise",
-        "": "reinitialise straight_through to_leaky_relu",
+        "": "reinitialise to_leaky_relu",
     },
     implies=("lr_too_low",),
 )
