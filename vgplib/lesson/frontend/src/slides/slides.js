@@ -111,11 +111,30 @@ export async function show() {
     location.href = `${location.pathname}${rest}#${reveal.getCurrentSlide().dataset.section}`;
   }
 
-  reveal.on("slidechanged", () => focus(reveal.getCurrentSlide()));
+  /**
+   * A link to a bench, as the questions have them, leads to its slide; the bench reads its setting.
+   *
+   * @param {string} hash "#chain?hops=10"
+   */
+  function follow(hash) {
+    const place = document.getElementById(hash.slice(1).split("?")[0]);
+    const at = reveal.getSlides().findIndex((slide) => place && slide.contains(place));
+    if (at >= 0) reveal.slide(at);
+  }
+
+  reveal.on("slidechanged", () => {
+    const slide = reveal.getCurrentSlide();
+    // Whoever jumped past a bench finds it asking still: reveal.js takes it as opened.
+    slide.querySelector(".vgp-step:has(+ [data-vgp])")?.classList.remove("visible");
+    focus(slide);
+  });
   reveal.on("fragmentshown", (/** @type {any} */ { fragment }) => open(fragment.nextElementSibling, true));
   reveal.on("fragmenthidden", (/** @type {any} */ { fragment }) => open(fragment.nextElementSibling, false));
   for (let k = 0; k < FRAMES; k++) await new Promise(requestAnimationFrame); // all fit (fit)
+  const asked = location.hash;
   await reveal.initialize();
+  follow(asked);
+  addEventListener("hashchange", ({ newURL }) => follow(new URL(newURL).hash));
   deck.setAttribute("role", "main");
   deck.querySelector(".aria-status")?.remove(); // it would read out what is folded away
 }
