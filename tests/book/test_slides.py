@@ -1,4 +1,4 @@
-"""Each chapter as slides: nothing is cut off, every bench is there and fits, nothing is asked for."""
+"""Each chapter as slides: nothing is cut off, and every bench is there, asks first, and fits."""
 
 from __future__ import annotations
 
