@@ -35,6 +35,7 @@ def test_a_chapter_can_be_presented_from_a_file(browser, book, page):
     tab.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     tab.goto(f"{book.as_uri()}/{page}?present")
     tab.locator(".vgp-deck.ready").wait_for()
+    assert tab.locator(".slides section section, .slides .stack").count() == 0
     assert tab.evaluate(OVER) == []
     for bench in benches(book, page):
         slide = tab.locator(f"section.vgp-slide:has([id='{bench}'])")
@@ -51,6 +52,7 @@ def test_a_chapter_can_be_presented_from_a_file(browser, book, page):
 
 def test_the_way_to_the_slides_and_back(browser, book):
     tab = opened(browser, book.as_uri(), PRESENTED[0])
+    assert tab.locator('[src*="slides.js"], [href*="slides.css"]').count() == 0
     tab.get_by_role("link", name="Present this page as slides").press("Enter")
     tab.locator(".vgp-deck.ready").wait_for()
     title = tab.locator("section.vgp-slide.present h1").inner_text()

@@ -106,8 +106,14 @@ export function cut(chapter, slides) {
 
   /** @param {HTMLElement} part a bench, a quiz, a clinic, a chooser */
   function addLive(part) {
-    if (part.dataset.vgp !== "quiz") return alone("live", step(), part);
-    for (const question of single(part)) alone("quiz", question);
+    if (part.dataset.vgp === "quiz") {
+      for (const question of single(part)) alone("quiz", question);
+      return;
+    }
+    // reveal.js would take it for a slide.
+    for (const still of part.querySelectorAll("section"))
+      still.replaceWith(h("div", { class: still.className }, ...still.childNodes));
+    alone("live", step(), part);
   }
 
   walk(chapter);

@@ -111,6 +111,14 @@ export async function show() {
     location.href = `${location.pathname}${rest}#${reveal.getCurrentSlide().dataset.section}`;
   }
 
+  function arrive() {
+    const slide = reveal.getCurrentSlide();
+    // Whoever jumped past a bench finds it asking still: reveal.js takes it as opened.
+    slide.querySelector(".vgp-step:has(+ [data-vgp])")?.classList.remove("visible");
+    slide.scrollTo(0, 0);
+    focus(slide);
+  }
+
   /**
    * A link to a bench, as the questions have them, leads to its slide; the bench reads its setting.
    *
@@ -122,17 +130,13 @@ export async function show() {
     if (at >= 0) reveal.slide(at);
   }
 
-  reveal.on("slidechanged", () => {
-    const slide = reveal.getCurrentSlide();
-    // Whoever jumped past a bench finds it asking still: reveal.js takes it as opened.
-    slide.querySelector(".vgp-step:has(+ [data-vgp])")?.classList.remove("visible");
-    focus(slide);
-  });
+  reveal.on("slidechanged", arrive);
   reveal.on("fragmentshown", (/** @type {any} */ { fragment }) => open(fragment.nextElementSibling, true));
   reveal.on("fragmenthidden", (/** @type {any} */ { fragment }) => open(fragment.nextElementSibling, false));
   for (let k = 0; k < FRAMES; k++) await new Promise(requestAnimationFrame); // all fit (fit)
   const asked = location.hash;
   await reveal.initialize();
+  arrive();
   follow(asked);
   addEventListener("hashchange", ({ newURL }) => follow(new URL(newURL).hash));
   deck.setAttribute("role", "main");
