@@ -9,9 +9,15 @@ from test_benches import opened
 from toc import LESSONS
 
 PRESENTED = [page for page in LESSONS if page.startswith("chapters/")]
-OVER = """() => [...document.querySelectorAll("section.vgp-slide")].filter((slide) => {
+# The slides that are too wide, or hold nothing; each is looked at as if it were shown.
+FAULTY = """() => [...document.querySelectorAll("section.vgp-slide")].filter((slide) => {
+  const { hidden } = slide;
+  slide.hidden = false;
   slide.style.display = "block";
-  return slide.scrollWidth > slide.clientWidth;
+  const empty = [...slide.children].slice(1).every((part) => part.offsetHeight === 0);
+  const wide = slide.clientWidth === 0 || slide.scrollWidth > slide.clientWidth;
+  slide.hidden = hidden;
+  return empty || wide;
 }).map((slide) => slide.id)"""
 FITS = "(slide) => slide.scrollHeight <= slide.clientHeight"
 
@@ -36,7 +42,7 @@ def test_a_chapter_can_be_presented_from_a_file(browser, book, page):
     tab.goto(f"{book.as_uri()}/{page}?present")
     tab.locator(".vgp-deck.ready").wait_for()
     assert tab.locator(".slides section section, .slides .stack").count() == 0
-    assert tab.evaluate(OVER) == []
+    assert tab.evaluate(FAULTY) == []
     for bench in benches(book, page):
         slide = tab.locator(f"section.vgp-slide:has([id='{bench}'])")
         tab.evaluate("(id) => void (location.hash = `#/${id}`)", slide.get_attribute("id"))

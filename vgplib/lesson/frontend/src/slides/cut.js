@@ -52,8 +52,9 @@ export function cut(chapter, slides) {
     const full = /** @type {HTMLElement} */ (open.closest(".vgp-slide"));
     if (full.scrollHeight <= full.clientHeight || !before?.matches("p, ul, ol, div, table, details"))
       return;
-    open = next();
     const leads = before.matches("p") && before.textContent?.trim().endsWith(":");
+    if (leads && before.previousElementSibling?.matches("h1, h2, summary")) return; // as it has to be
+    open = next();
     open.append(...(leads ? [before, block] : [block]));
   }
 
