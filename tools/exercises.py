@@ -31,8 +31,8 @@ STUDENT = (
 INSTRUCTOR = (
     "This one is yours, so keep it off the projector. Below each cell there's a solution to run, "
     "what to expect of a room, and the mistakes that the check knows, with what it says to each. "
-    "To show one, copy it into the cell below, in place of the solution. The student's version "
-    "stops at the exercise's cell."
+    "To show one, run the exercise's cell anew, and put the mistake in place of the solution. The "
+    "student's version stops at the exercise's cell."
 )
 
 # A task begins below the heading or the solution before it, and at its own first words in bold.
@@ -126,7 +126,7 @@ def _statements(source: str) -> list[tuple[ast.stmt, str]]:
 
 def _bound(node: ast.AST) -> set[str]:
     """The names that code defines, those inside its functions left out."""
-    if isinstance(node, ast.FunctionDef):
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return {node.name}
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
@@ -168,13 +168,13 @@ def notebook(path: Path, found: list[Task], *, solved: bool) -> Any:
         new_markdown_cell(f"{title}: try it yourself{more}\n\n{about}"),
         new_code_cell(start.source, metadata=hidden),
     ]
-    given = start.source
+    given: set[str] = set()
     for number, task in enumerate(found, start=1):
         cells.append(new_markdown_cell(f"## Exercise {number}\n\n{task.text}"))
         if needs := [text for text in task.needs if text not in given]:
             cells.append(new_code_cell("# This is from the chapter.\n" + _together(needs)))
         cells.append(new_code_cell(task.cell))
-        given += "\n".join(cell.source for cell in cells)
+        given.update(needs, (text for _, text in _statements(task.cell)))
         if solved:
             cells += _solved(task)
     for place, cell in enumerate(cells, start=1):
