@@ -40,9 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nStopped. Nothing was kept.")
         return STOPPED
     except ImportError as problem:
-        if problem.name not in ("tornado", "segno"):
+        missing = (problem.name or "").partition(".")[0]
+        if missing not in ("tornado", "segno"):
             raise
-        _tell(f"The room needs {problem.name}, which is not installed: pip install tornado segno.")
+        _tell(f"The room needs {missing}, which is not installed: pip install tornado segno.")
     except OSError as problem:
         _tell(_explained(problem, given.address, given.port))
     except ValueError as problem:

@@ -21,7 +21,8 @@ def edges(values: Sequence[float], log: bool) -> list[float]:
         log: Whether the bins are decades, or several.
     """
     scaled = np.log10(values) if log else np.asarray(values, dtype=np.float64)
-    low, high = (float(v) for v in np.quantile(scaled, [0.1, 0.9]))
+    low = float(np.quantile(scaled, 0.1, method="lower"))
+    high = float(np.quantile(scaled, 0.9, method="higher"))
     step = _step((high - low) / MOST, whole=log)
     start, end = math.floor(low / step), math.floor(high / step) + 1
     marks = [k * step for k in range(start, end + 1)]

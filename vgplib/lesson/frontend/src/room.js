@@ -55,7 +55,7 @@ export function offerToLeave() {
   const project = h("a", { href: "?hands", target: "_blank", rel: "noopener" }, "one that counts hands");
   const [name, words, away] = instructs()
     ? ["Instructor’s view", [`${where}, so project another tab: `, project, "."], "Put the notes away"]
-    : ["Show of hands", ["Below each question you can count what the room says."], "Put it away"];
+    : ["Show of hands", ["Below each question of a chapter you can count what the room says."], "Put it away"];
   const bar = h(
     "aside",
     { class: "vgp vgp-instructs", "aria-label": name },
