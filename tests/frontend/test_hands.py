@@ -228,8 +228,7 @@ def test_it_is_not_printed(hands):
     expect(place).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("bench", [CHOICE, FIGURE], ids=["options", "number"])
+@pytest.mark.parametrize(("bench", "scheme"), [(CHOICE, "light"), (FIGURE, "dark")])
 def test_it_is_accessible_and_fits_a_phone(hands, scheme, bench):
     place = hands(bench, CLAIM, color_scheme=scheme)
     page = place.page

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,12 @@ CHOICE = Question("a/one", "a", "What is left?", ("half", "a quarter", "nothing"
 NUMBER = Question("a/two", "a", "How much is left?", log=True)
 ROOT = Path(__file__).parents[2]
 WAIT = 20  # seconds that a machine with much else to do may take
+
+
+def apart(function, *arguments):
+    """Call it in a thread of its own: in this one, a browser's loop may be running."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(function, *arguments).result()
 
 
 class Client:
@@ -105,7 +112,7 @@ def in_a_room(scenario):
             async with serving(hub, "127.0.0.1", 0) as port:
                 await scenario(Room(hub, f"127.0.0.1:{port}"))
 
-        asyncio.run(run())
+        apart(asyncio.run, run())
 
     test.__name__ = scenario.__name__
     return test
@@ -372,7 +379,7 @@ def test_the_command_says_the_addresses_keeps_nothing_and_stops_with_a_word(tmp_
             await phone.connect()
             await phone.hear()
 
-        asyncio.run(visit())
+        apart(asyncio.run, visit())
         with socket.create_connection(address.split(":")) as line:
             line.sendall(b"no HTTP at all\r\n\r\n")
             line.recv(1024)
@@ -407,14 +414,14 @@ def test_what_an_earlier_room_gave_is_worth_nothing_in_the_next():
 def test_a_port_that_is_taken_is_named_with_the_option(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert main(["--address", "127.0.0.1", "--port", str(port)]) == 2
+        assert apart(main, ["--address", "127.0.0.1", "--port", str(port)]) == 2
     assert f"Port {port} is taken. Name another: --port " in capsys.readouterr().err
 
 
 def test_an_unknown_chapter_and_a_foreign_address_are_told(capsys):
-    assert main(["02-reason"]) == 2
+    assert apart(main, ["02-reason"]) == 2
     assert "'02-causes'" in capsys.readouterr().err
-    assert main(["--address", "192.0.2.1", "--port", "0"]) == 2
+    assert apart(main, ["--address", "192.0.2.1", "--port", "0"]) == 2
     assert "192.0.2.1 is no address of this machine" in capsys.readouterr().err
 
 
@@ -425,7 +432,7 @@ def test_what_is_not_installed_is_named(missing, monkeypatch, capsys):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     monkeypatch.delitem(sys.modules, "vgplib.lesson.room.server")
-    assert main(["--address", "127.0.0.1", "--port", "0"]) == 2
+    assert apart(main, ["--address", "127.0.0.1", "--port", "0"]) == 2
     assert capsys.readouterr().err == (
         f"The room needs {missing}, which is not installed: pip install tornado segno.\n"
     )
