@@ -39,6 +39,7 @@ def test_a_chapter_shows_its_notes_to_whoever_asks_and_the_next_page_too(tab, si
 def test_hands_can_be_counted_on_all_that_a_chapter_asks_and_no_note_shows(tab, site):
     tab.goto(f"{site}/{PAGE}")
     tab.get_by_role("link", name="a tab that counts hands").click()
+    expect(tab.get_by_role("complementary", name="Show of hands")).to_be_visible()
     tab.goto(f"{site}/chapters/08-dilemmas.html")
     bank = banks.read(banks.folder() / "08-dilemmas.json")
     asked = len(bank.predictions) + len(bank.claims) + 2 * len(bank.votes)  # before and after

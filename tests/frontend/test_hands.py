@@ -73,6 +73,8 @@ def test_counts_become_bars_beside_the_answer(hands):
     ]
     assert widths(place) == pytest.approx([25, 60, 15], abs=1)
     expect(place.get_by_role("status")).to_have_text("20 hands. The answer: it squares.")
+    place.get_by_role("button", name="One more hand for: it halves").click()  # one was overlooked
+    expect(place.get_by_role("status")).to_have_text("21 hands. The answer: it squares.")
     press(place, "Hide")
     expect(place.get_by_text("✓")).to_have_count(0)
 

@@ -2,27 +2,15 @@
 
 import asyncio
 import contextlib
-import json
-import os
-import re
-import signal
-import socket
-import subprocess
-import sys
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-from tornado.websocket import websocket_connect
+from room_client import WAIT, Client, in_a_room
+from tornado.httpclient import HTTPClientError
 
 from vgplib.lesson.room import hub as hubs
-from vgplib.lesson.room import network
-from vgplib.lesson.room.__main__ import main
-from vgplib.lesson.room.hub import Hub
 from vgplib.lesson.room.limits import Bucket
-from vgplib.lesson.room.questions import Question
 from vgplib.lesson.room.server import (
     FULL,
     HASTY,
@@ -32,90 +20,9 @@ from vgplib.lesson.room.server import (
     SHARED,
     SOURCES,
     UNKNOWN,
-    serving,
 )
 
-CHOICE = Question("a/one", "a", "What is left?", ("half", "a quarter", "nothing"), answer=2)
-NUMBER = Question("a/two", "a", "How much is left?", log=True)
 ROOT = Path(__file__).parents[2]
-WAIT = 20  # seconds that a machine with much else to do may take
-
-
-def apart(function, *arguments):
-    """Call it in a thread of its own: in this one, a browser's loop may be running."""
-    with ThreadPoolExecutor(1) as threads:
-        return threads.submit(function, *arguments).result()
-
-
-class Client:
-    """One browser: its cookies, and its line to the room."""
-
-    def __init__(self, address):
-        self.address, self.cookies, self.line, self.heard = address, {}, None, []
-
-    async def get(self, path, **options):
-        cookie = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
-        request = HTTPRequest(
-            f"http://{self.address}{path}", headers=cookie, follow_redirects=False, **options
-        )
-        answer = await AsyncHTTPClient().fetch(request, raise_error=False)
-        for given in answer.headers.get_list("Set-Cookie"):
-            name, _, value = given.partition(";")[0].partition("=")
-            self.cookies[name] = value
-        return answer
-
-    async def connect(self, path="/seat", **headers):
-        headers["Cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
-        request = HTTPRequest(f"ws://{self.address}{path}", headers=headers)
-        self.line = await websocket_connect(request)
-        return self
-
-    async def send(self, **message):
-        await self.line.write_message(json.dumps(message))
-
-    async def hear(self, wanted=lambda state: True):
-        """The first state from now on that is as wanted; None when the line was closed."""
-        while (text := await asyncio.wait_for(self.line.read_message(), WAIT)) is not None:
-            self.heard.append(json.loads(text))
-            if wanted(self.heard[-1]):
-                return self.heard[-1]
-        return None
-
-
-class Room:
-    """A room that is open, and ways into it."""
-
-    def __init__(self, hub, address):
-        self.hub, self.address = hub, address
-
-    async def phone(self):
-        client = Client(self.address)
-        await client.get("/join")
-        await client.connect()
-        await client.hear()
-        return client
-
-    async def screen(self):
-        client = Client(self.address)
-        await client.get(f"/?key={self.hub.key}")
-        await client.connect("/screen")
-        await client.hear()
-        return client
-
-
-def in_a_room(scenario):
-    """A test that is given a room with two questions."""
-
-    def test():
-        async def run():
-            hub = Hub([CHOICE, NUMBER])
-            async with serving(hub, "127.0.0.1", 0) as port:
-                await scenario(Room(hub, f"127.0.0.1:{port}"))
-
-        apart(asyncio.run, run())
-
-    test.__name__ = scenario.__name__
-    return test
 
 
 def voted(count):
@@ -345,52 +252,6 @@ def test_all_that_the_pages_need_is_installed_with_the_package():
     assert {SOURCES / name for name in SHARED} | set(PAGES.iterdir()) <= installed
 
 
-@contextlib.contextmanager
-def command(folder, *arguments):
-    """The command in a folder of its own: the process, and the lines it said."""
-    environment = os.environ | {"HOME": str(folder), "PYTHONUNBUFFERED": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vgplib.lesson.room", "--address", "127.0.0.1", *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield process, [process.stdout.readline() for _ in range(4)]
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def test_the_command_says_the_addresses_keeps_nothing_and_stops_with_a_word(tmp_path):
-    with command(tmp_path, "02-causes", "--port", "0") as (process, lines):
-        address = re.search(r"http://(127\.0\.0\.1:\d+)/\?key=\S{20,}", lines[0])[1]
-        assert f"http://{address}\n" in lines[1]
-        assert "Ctrl+C" in lines[3]
-
-        async def visit():
-            phone = Client(address)
-            await phone.get("/join")
-            await phone.get("/nowhere")
-            await phone.connect()
-            await phone.hear()
-
-        apart(asyncio.run, visit())
-        with socket.create_connection(address.split(":")) as line:
-            line.sendall(b"no HTTP at all\r\n\r\n")
-            line.recv(1024)
-        process.send_signal(signal.SIGINT)
-        said, complaints = process.communicate(timeout=WAIT)
-    assert process.returncode == 130
-    assert said.strip() == "Stopped. Nothing was kept."
-    assert complaints == ""
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_what_an_earlier_room_gave_is_worth_nothing_in_the_next():
     kept = []
 
@@ -409,37 +270,3 @@ def test_what_an_earlier_room_gave_is_worth_nothing_in_the_next():
 
     earlier()
     later()
-
-
-def test_a_port_that_is_taken_is_named_with_the_option(capsys):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert apart(main, ["--address", "127.0.0.1", "--port", str(port)]) == 2
-    assert f"Port {port} is taken. Name another: --port " in capsys.readouterr().err
-
-
-def test_an_unknown_chapter_and_a_foreign_address_are_told(capsys):
-    assert apart(main, ["02-reason"]) == 2
-    assert "'02-causes'" in capsys.readouterr().err
-    assert apart(main, ["--address", "192.0.2.1", "--port", "0"]) == 2
-    assert "192.0.2.1 is no address of this machine" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("missing", ["tornado", "segno"])
-def test_what_is_not_installed_is_named(missing, monkeypatch, capsys):
-    for name in [*sys.modules]:
-        if name.partition(".")[0] == missing:
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, missing, None)
-    monkeypatch.delitem(sys.modules, "vgplib.lesson.room.server")
-    assert apart(main, ["--address", "127.0.0.1", "--port", "0"]) == 2
-    assert capsys.readouterr().err == (
-        f"The room needs {missing}, which is not installed: pip install tornado segno.\n"
-    )
-
-
-def test_this_machine_s_address_in_its_network_is_one_that_it_has():
-    found = network.local_address()
-    if found is not None:  # a machine in no network has none
-        with socket.create_server((found, 0)) as server:
-            assert not server.getsockname()[0].startswith("127.")

@@ -87,9 +87,15 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("chapter", nargs="?", help="such as 02-causes; all of them by default")
-    parser.add_argument("--port", type=int, default=PORT, help=f"{PORT} by default")
+    parser.add_argument("--port", type=_port, default=PORT, help=f"{PORT} by default")
     parser.add_argument("--address", help="this machine's own; found by itself by default")
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number up to 65535, not {text!r}")
+    return int(text)
 
 
 def _tell(words: str) -> None:

@@ -147,10 +147,10 @@ export function makeHands(asked) {
       const count = (/** @type {Counts} */ counts) => rows.map(({ key }) => counts[key] ?? 0);
       const before = now.before && count(now.before);
       tally.show({ counts: count(now.counts), before, drawn: now.shown });
+      say(status, now.shown ? told(total(Object.values(now.counts)), rows) : "");
     }
 
     reveal.textContent = now.shown ? "Hide" : "Reveal";
-    say(status, now.shown ? told(total(Object.values(now.counts)), rows) : "");
   }
 
   /**
