@@ -104,6 +104,7 @@ def test_a_vote_from_the_qr_code_to_the_answer(room, screen, visit):
     expect(phones[0].get_by_role("status")).to_have_text("You are in. Wait for the first question.")
     opened(screen, "a/one")
     for phone, option in zip(phones, ("half", "nothing"), strict=True):
+        expect(phone.get_by_role("status")).to_contain_text("A question is open")
         phone.get_by_role("radio", name=option).check()
         press(phone, "Send my guess")
         expect(phone.get_by_role("status")).to_contain_text("Your guess is in.")

@@ -120,11 +120,8 @@ class _Code(_Quiet):
     """The address to join at, as a QR code."""
 
     def get(self) -> None:
-        out = io.BytesIO()
-        code = segno.make(f"http://{self.request.host}/join", micro=False)
-        code.save(out, kind="svg", scale=8, border=4, light="#fff", omitsize=True)
         self.set_header("Content-Type", "image/svg+xml")
-        self.finish(out.getvalue())
+        self.finish(self.application.settings["code"])
 
 
 class _Missing(_Quiet):
@@ -210,6 +207,14 @@ class _SeatSocket(_Socket):
         self.hub.stand_up(self.seat, self)
 
 
+def _code(address: str) -> bytes:
+    """An address as a QR code, an SVG."""
+    out = io.BytesIO()
+    code = segno.make(address, micro=False)
+    code.save(out, kind="svg", border=4, light="#fff", omitsize=True)
+    return out.getvalue()
+
+
 @contextlib.asynccontextmanager
 async def serving(hub: Hub, address: str, port: int) -> AsyncIterator[int]:
     """Serve a room while the block runs.
@@ -246,9 +251,11 @@ async def serving(hub: Hub, address: str, port: int) -> AsyncIterator[int]:
         app, max_header_size=8192, max_body_size=LONGEST, idle_connection_timeout=60, body_timeout=5
     )
     sockets = bind_sockets(port, address)
+    taken = sockets[0].getsockname()[1]
+    app.settings["code"] = _code(f"http://{address}:{taken}/join")
     server.add_sockets(sockets)
     try:
-        yield sockets[0].getsockname()[1]
+        yield taken
     finally:
         server.stop()
         await asyncio.wait_for(server.close_all_connections(), timeout=5)

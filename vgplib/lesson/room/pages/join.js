@@ -71,7 +71,7 @@ function give(guess) {
 /** What is said below the question. */
 function told({ asked, open, said, shown }) {
   if (!asked) return "You are in. Wait for the first question.";
-  if (open && said === null) return "";
+  if (open && said === null) return "A question is open: send your guess.";
   if (open) return sent ? "Your guess is in. You can change it until the vote is closed." : "Your guess is in.";
   if (shown) return "The vote is closed. Here is what the room says.";
   return said === null ? "The vote is closed." : "The vote is closed. Your guess counts.";
