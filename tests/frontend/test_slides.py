@@ -267,3 +267,14 @@ def test_where_the_slides_are_missing_the_page_is_there_to_read(browser, tmp_pat
     expect(page.get_by_role("heading", name="Go further")).to_be_visible()
     expect(page.get_by_text("Double the depth")).to_be_visible()
     page.close()
+
+
+def test_hands_are_counted_beside_the_question(present):
+    page = present("&hands#/one-2", color_scheme="light")
+    slide(page).get_by_text("Show of hands").click()
+    for option in ("it halves", "it squares"):
+        slide(page).locator(".vgp-hands").get_by_role("spinbutton", name=option).fill("7")
+    question = slide(page).locator(".vgp-predict").bounding_box()
+    counted = slide(page).locator(".vgp-hands").bounding_box()
+    assert counted["x"] + counted["width"] <= question["x"]
+    assert counted["y"] + counted["height"] <= 720
