@@ -71,13 +71,14 @@ export function bench(model, el) {
   const hands = spec.predict && !live && countsHands() ? handsOn(spec.predict) : null;
   const title = spec.number ? `Experiment ${spec.number} · ${spec.title}` : spec.title;
   const root = h(
-    "section",
+    "div",
     {
+      role: "region", // no <section>: in the slides each of those would be one
       class: spec.controls.length ? "vgp-bench" : "vgp-bench vgp-alone",
       "aria-labelledby": `${spec.id}-title`,
     },
     h(
-      "header",
+      "div",
       { class: "vgp-head" },
       h("p", { class: "vgp-title", id: `${spec.id}-title` }, title),
       h("p", { class: "vgp-source" }, spec.source),
