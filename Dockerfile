@@ -9,10 +9,10 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --shell /bin/bash --uid 1000 learner
 
-USER learner
+USER 1000
 ENV HOME=/home/learner PATH=/home/learner/.venv/bin:$PATH
 WORKDIR /home/learner/course
-COPY --chown=learner . .
+COPY --chown=1000:1000 . .
 RUN python3 -m venv --system-site-packages ~/.venv \
     && sed -E 's/^torch==.*/torch==2.6.0+debian/; /^(networkx|numpy|sympy)==/d' \
         requirements.txt > ~/constraints.txt \

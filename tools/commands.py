@@ -79,6 +79,11 @@ def stick() -> None:
     _steps(SET_UP, BUILD, ("Filling the folder", lambda: _python("-m", "tools.stick")))
 
 
+def exercises() -> None:
+    """Set up, and write the exercises as notebooks: for students, and for you with solutions."""
+    _steps(SET_UP, ("Writing the exercises", lambda: _python("-m", "tools.exercises")))
+
+
 def lab() -> None:
     """Set up and open the chapters in JupyterLab."""
     # Jupyter refuses root, who is everybody in a container, unless told.
@@ -136,7 +141,7 @@ def clean() -> None:
 
 
 COMMANDS = (
-    *(serve, test, check, lab, build, pdf, stick, atlas, bench),
+    *(serve, test, check, lab, build, pdf, stick, exercises, atlas, bench),
     *(notebooks, audio, films, frontend, clean),
 )
 
