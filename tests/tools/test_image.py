@@ -4,6 +4,7 @@ CI builds it and runs a chapter in it; here is what can be told without Docker.
 """
 
 import json
+import posixpath
 import re
 import subprocess
 import tomllib
@@ -11,6 +12,7 @@ import tomllib
 import pytest
 from packaging.requirements import Requirement
 
+from tools import notebooks
 from tools.environment import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
@@ -30,6 +32,29 @@ def constraints() -> dict[str, Requirement]:
         ["sh", "-c", command[0]], cwd=ROOT, capture_output=True, text=True, check=True
     )
     return _pins(done.stdout)
+
+
+def _copied(path: str) -> bool:
+    """Whether the image has a file, by Docker's rule: the last line that matches it decides."""
+    kept = True
+    for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines():
+        pattern = re.escape(line.lstrip("!")).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+        if re.fullmatch(f"{pattern}(/.*)?", path):
+            kept = line.startswith("!")
+    return kept
+
+
+def test_the_image_has_each_notebook_and_each_file_that_one_links_to():
+    for path in notebooks.paths():
+        notebook = path.with_suffix(".ipynb").relative_to(ROOT).as_posix()
+        assert _copied(notebook)
+        text = (ROOT / notebook).read_text("utf-8")
+        for link in re.findall(r"\]\((?!https?:)([^)#?]+)", text):
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(notebook), link))
+            assert (ROOT / target).exists(), (notebook, link)
+            assert _copied(target), (notebook, link)
+    assert not _copied("tests/test_layers.py")
+    assert not _copied("chapters/remedies/gating.md")
 
 
 def test_pip_leaves_debians_pytorch_and_brings_all_else_as_it_is_tested(constraints):
