@@ -88,7 +88,8 @@ def lab() -> None:
     """Set up and open the chapters in JupyterLab."""
     # Jupyter refuses root, who is everybody in a container, unless told.
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    jupyter = ["-m", "jupyter", "lab", *root, "chapters"]
+    # From here, so that the chapters' links into the appendix lead somewhere.
+    jupyter = ["-m", "jupyter", "lab", *root, "intro.ipynb"]
     _steps(SET_UP, ("Opening JupyterLab", lambda: _python(*jupyter)))
 
 
