@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         missing = (problem.name or "").partition(".")[0]
         if missing not in ("tornado", "segno"):
             raise
-        _tell(f'The room needs {missing}, which is not installed: pip install "vgplib[room]"')
+        _tell(f"The room needs {missing}, which is not installed: pip install tornado segno")
     except OSError as problem:
         _tell(_explained(problem, given.address, given.port))
     except ValueError as problem:
