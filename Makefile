@@ -1,6 +1,6 @@
 # Each command sets up what it needs; `python tools/course.py` does the same without make.
 PYTHON ?= python3
-COMMANDS := serve test check lab build pdf stick atlas bench notebooks audio films frontend clean
+COMMANDS := serve test check lab build pdf stick exercises atlas bench notebooks audio films frontend clean
 
 .PHONY: help $(COMMANDS)
 help:

@@ -79,11 +79,17 @@ def stick() -> None:
     _steps(SET_UP, BUILD, ("Filling the folder", lambda: _python("-m", "tools.stick")))
 
 
+def exercises() -> None:
+    """Set up, and write the exercises as notebooks: for students, and for you with solutions."""
+    _steps(SET_UP, ("Writing the exercises", lambda: _python("-m", "tools.exercises")))
+
+
 def lab() -> None:
     """Set up and open the chapters in JupyterLab."""
     # Jupyter refuses root, who is everybody in a container, unless told.
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    jupyter = ["-m", "jupyter", "lab", *root, "chapters"]
+    # From here, so that the chapters' links into the appendix lead somewhere.
+    jupyter = ["-m", "jupyter", "lab", *root, "intro.ipynb"]
     _steps(SET_UP, ("Opening JupyterLab", lambda: _python(*jupyter)))
 
 
@@ -136,7 +142,7 @@ def clean() -> None:
 
 
 COMMANDS = (
-    *(serve, test, check, lab, build, pdf, stick, atlas, bench),
+    *(serve, test, check, lab, build, pdf, stick, exercises, atlas, bench),
     *(notebooks, audio, films, frontend, clean),
 )
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator, Set
@@ -28,7 +29,12 @@ ROOM = 4_000_000_000  # bytes: PyTorch and what it needs, unpacked
 GRACE = 5  # seconds that a stopped process has to tidy up
 PATIENCE = 4  # seconds without a word from pip, after which a reader is told why
 # Each wait doubles: pip's own 5 retries of a network that isn't there take 8 seconds a package.
-PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--retries", "3")
+PATIENT = ("--disable-pip-version-check", "--retries", "3")
+PIP = ("-m", "pip", "install", *PATIENT)
+UNREACHED = (
+    "The package index cannot be reached. Check the network, then run this again; "
+    "what is already there is kept."
+)
 
 # What pip's last words mean, and what to do about it; the first that fits is said.
 CAUSES = (
@@ -41,8 +47,7 @@ CAUSES = (
     (
         r"NewConnectionError|ConnectTimeout|ConnectionError|name resolution|getaddrinfo|"
         r"Network is unreachable|Max retries|ReadTimeout|ProxyError",
-        "The package index cannot be reached. Check the network, then run this again; "
-        "what is already there is kept.",
+        UNREACHED,
     ),
     (
         r"No matching distribution|requires a different Python|Requires-Python",
@@ -132,6 +137,7 @@ def _create() -> None:
         raise Failure(
             "This Python has no venv module. On Debian or Ubuntu: sudo apt-get install python3-venv"
         )
+    _reach_index()
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     try:
         with running([sys.executable, "-m", "venv", str(VENV)], **pipes) as process:
@@ -141,6 +147,23 @@ def _create() -> None:
     except BaseException:
         shutil.rmtree(VENV, ignore_errors=True)  # half of one would be taken for a whole one
         raise
+
+
+def _reach_index() -> None:
+    """Get a small package, so that a missing network is told before the environment is made.
+
+    Making one takes some seconds. Where the running Python has no pip, or an odd one, it is made
+    all the same: its own pip will say what is wrong.
+    """
+    if importlib.util.find_spec("pip") is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", *PATIENT]
+        try:
+            install([*command, "--no-deps", "--dest", folder, "wheel"])
+        except Failure as failure:
+            if UNREACHED in str(failure):
+                raise
 
 
 def install(command: list[str]) -> None:

@@ -36,6 +36,24 @@ def test_a_chapter_shows_its_notes_to_whoever_asks_and_the_next_page_too(tab, si
         tab.locator(".prev-next-area a.right-next").click()
 
 
+def test_hands_can_be_counted_on_all_that_a_chapter_asks_and_no_note_shows(tab, site):
+    tab.goto(f"{site}/{PAGE}")
+    tab.get_by_role("link", name="a tab that counts hands").click()
+    expect(tab.get_by_role("complementary", name="Show of hands")).to_be_visible()
+    tab.goto(f"{site}/chapters/08-dilemmas.html")
+    bank = banks.read(banks.folder() / "08-dilemmas.json")
+    asked = len(bank.predictions) + len(bank.claims) + 2 * len(bank.votes)  # before and after
+    hands = tab.locator(".vgp-hands")
+    expect(hands).to_have_count(asked)
+    expect(tab.locator(".vgp-room")).to_have_count(0)
+    number = hands.filter(has=tab.get_by_label("A guess that you hear")).first
+    number.locator("summary").click()
+    number.get_by_role("button", name="Reveal").click()
+    expect(number.get_by_role("status").last).to_have_text(
+        re.compile(r"^0 hands\. Measured: \d+ %\.$")
+    )
+
+
 def test_a_link_of_a_sheet_asks_first_even_where_it_was_answered(tab, site, book):
     soup = BeautifulSoup((book / PAGE).read_text("utf-8"), "html.parser")
     links = [a["href"] for a in soup.select(".vgp-sheet a[href$='ask']")]

@@ -28,7 +28,15 @@ CARD = {
     "trap": "No.",
     "proof": "In [this](02-causes.ipynb#chain?hops=10) it's {{ 1 }}.",
 }
-TASK = {"id": "do", "answers": NUMBER["answers"], "solution": "x = 2", "why": "Two."}
+TASK = {
+    "id": "do",
+    "answers": NUMBER["answers"],
+    "solution": "x = 2",
+    "why": "Two.",
+    "room": "Expect 3.",
+}
+RIGHT = NUMBER["answers"][0]
+THREE = {"value": 3, "code": "x = 3", "feedback": "One less."}
 NAN, INFINITE = float("nan"), float("inf")
 
 
@@ -109,6 +117,15 @@ BROKEN = [
     ("claims", CLAIM | {"verdict": "wrong"}, "claim said: verdict: .*'holds'"),
     ("claims", CLAIM | {"said": "$x$ is wet."}, "claim said: 'said' holds a formula"),
     ("exercises", TASK | {"answers": NUMBER["answers"][:1]}, "of the type 'default'"),
+    ("exercises", TASK | {"answers": [RIGHT, without(THREE, "code"), OTHERWISE]}, "'code' is for"),
+    ("exercises", TASK | {"answers": [RIGHT | {"code": "x = 2"}, OTHERWISE]}, "'code' is for"),
+    ("exercises", TASK | {"answers": [RIGHT, OTHERWISE | {"code": "x = 0"}]}, "'code' is for"),
+    (
+        "exercises",
+        TASK | {"answers": [RIGHT, THREE, THREE | {"value": 4}, OTHERWISE]},
+        "'One less.'",
+    ),
+    ("exercises", without(TASK, "room"), "exercise do: room: Field required"),
     ("cards", without(CARD, "trap"), "card ask: trap: Field required"),
     ("cards", CARD | {"proof": "Look around."}, "card ask: proof: .*one link .* has 0"),
     ("cards", CARD | {"proof": "[a](#chain)"}, "card ask: proof: .*at a setting.* has 0"),

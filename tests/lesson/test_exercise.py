@@ -12,11 +12,12 @@ CARRY = {
     "id": "carry",
     "answers": [
         {"value": 4, "correct": True, "feedback": "Slope times weight is $1$."},
-        {"range": [0.2, 0.3], "correct": False, "feedback": "That is the slope."},
+        {"range": [0.2, 0.3], "code": "weight = 0.25", "feedback": "That is the slope."},
         {"type": "default", "feedback": "Slope times weight must be 1."},
     ],
     "solution": "weight = 4",
     "why": "A quarter times four is one.",
+    "room": "Expect the slope.",
 }
 
 

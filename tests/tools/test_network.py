@@ -42,6 +42,17 @@ def test_an_index_that_cannot_be_reached_is_said_at_once_and_given_up_soon(index
     assert time.monotonic() - start < 15  # 2 s here; pip by itself takes 8 s more
 
 
+def test_a_missing_network_is_told_before_an_environment_is_made(index, tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "STAMP", tmp_path / ".venv" / "stamp")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        index(closed.getsockname()[1])
+        with pytest.raises(Failure, match="The package index cannot be reached"):
+            environment._set_up()
+    assert not (tmp_path / ".venv").exists()
+
+
 def test_a_slow_index_is_waited_for_and_that_is_said(index, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(environment, "PATIENCE", 0.2)
     wheel = tmp_path / NAME

@@ -76,6 +76,7 @@ TASK = {
     ],
     "solution": "weight = 4",
     "why": "Four times a quarter.",
+    "room": "Expect 2.",
 }
 
 

@@ -73,7 +73,7 @@ def results(
         from distributed import as_completed
     except ImportError as problem:
         raise GridError(
-            "a scheduler needs Dask, which is not installed: pip install dask distributed."
+            "a scheduler needs Dask, which is not installed: pip install dask distributed"
         ) from problem
 
     with _client(address) as client:

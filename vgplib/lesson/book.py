@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 STYLES = (HERE / "frontend/dist/vgp.css", HERE / "static/book.css")
 SCRIPT = HERE / "frontend/dist/vgp.js"
+# What that script loads where a page is presented.
+SLIDES = tuple(
+    HERE / "frontend/dist" / name for name in ("slides.css", "slides.js", "reveal.LICENSE")
+)
 
 # Parts of the theme that no page refers to.
 UNUSED = (
@@ -169,7 +173,7 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
     static = pages / "_static"
     # Not straight into _static: Jupyter Book would add each script there to each page.
     (static / "vgp").mkdir(exist_ok=True)
-    for file in (*STYLES, SCRIPT):
+    for file in (*STYLES, SCRIPT, *SLIDES):
         copy_asset_file(str(file), str(static / "vgp"))
     recordings.publish(app)
     styles = static / THEME_STYLES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ def told(app: Sphinx, page: str) -> str:
     ran = NbMetadataCollector.get_doc_data(app.env).get(page, {}).get("exec_data")
     if not ran or ran["runtime"] is None:
         return ""
-    day = datetime.fromtimestamp(ran["mtime"], UTC)
+    day = datetime.fromtimestamp(ran["mtime"], timezone.utc)
     return (
         f'<p class="vgp-ran">As a notebook, this page ran in {ran["runtime"]:.0f} s on '
         f"{day.day} {day:%B %Y}, with Python {platform.python_version()}, "

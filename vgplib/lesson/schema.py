@@ -223,19 +223,36 @@ class Claim(_Part):
         return self
 
 
+class Outcome(Typed):
+    """What a check may be given; ``code`` is a mistake that leads there, as a learner makes it."""
+
+    code: Word | None = None
+
+    @model_validator(mode="after")
+    def _mistaken(self) -> Outcome:
+        if (self.code is None) != (self.correct or self.type == "default"):
+            raise ValueError("'code' is for each wrong answer but the default, and for no other")
+        return self
+
+
 class Exercise(_Part):
-    """A cell to complete: what a value means, and code that solves it."""
+    """A cell to complete: what a value means, and code that solves it.
+
+    ``room`` is for whoever teaches with it: what people will write, and what to say to them.
+    """
 
     id: Word
-    answers: Annotated[list[Typed], Field(min_length=1)]
+    answers: Annotated[list[Outcome], Field(min_length=1)]
     solution: Word
     why: Text
+    room: Text
 
     @model_validator(mode="after")
     def _right(self) -> Exercise:
         _has_right(self.answers)
         if self.answers[-1].type != "default":
             raise ValueError("its last answer must be of the type 'default'")
+        _distinct("feedback", [a.feedback for a in self.answers])
         return self
 
 

@@ -252,7 +252,8 @@ def _told_where(recorder: Recorder) -> Iterator[None]:
         last = (
             f"after layer {recorder.layers[-1].name!r}" if recorder.layers else "before any layer"
         )
-        problem.add_note(f"Raised by the loss that vgp.measure was given, {last} had run.")
+        if hasattr(problem, "add_note"):  # from Python 3.11 on
+            problem.add_note(f"Raised by the loss that vgp.measure was given, {last} had run.")
         raise
 
 

@@ -1,6 +1,8 @@
 // @ts-check
 import { h, say } from "./dom.js";
+import { makeHands } from "./hands.js";
 import { guess, keepGuess, onProgress } from "./progress.js";
+import { countsHands } from "./room.js";
 
 const AGAIN = "-again";
 
@@ -32,6 +34,10 @@ export function upgradeBallot(place) {
   question.remove();
   list.replaceWith(fields, status);
   place.classList.add("vgp");
+  if (countsHands()) {
+    const rows = options.map((option) => ({ label: [option], name: option }));
+    place.append(makeHands({ id: place.id, options: rows, answer: -1 }));
+  }
 
   function show() {
     const said = guess(place.id);

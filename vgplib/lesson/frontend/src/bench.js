@@ -1,11 +1,12 @@
 // @ts-check
 import { makeControls } from "./controls.js";
 import { h, say } from "./dom.js";
+import { handsOn } from "./hands.js";
 import { GONE_WORDS, SILENT_WORDS, watchKernel } from "./kernel.js";
 import { makePredict } from "./predict.js";
 import { onProgress } from "./progress.js";
 import { makeReadouts } from "./readouts.js";
-import { instructs, roomNote } from "./room.js";
+import { countsHands, instructs, roomNote } from "./room.js";
 import { makeRows } from "./rows.js";
 import { brief, describe, equal, fromFragment, snap } from "./settings.js";
 import { makeStage } from "./stage.js";
@@ -67,21 +68,24 @@ export function bench(model, el) {
   const tools = makeTools(spec, live, { settings: () => settings, reset, heights: chart.heights });
   const room = spec.predict?.room;
   const note = room && !live && instructs() ? roomNote(room) : null;
+  const hands = spec.predict && !live && countsHands() ? handsOn(spec.predict) : null;
   const title = spec.number ? `Experiment ${spec.number} · ${spec.title}` : spec.title;
   const root = h(
-    "section",
+    "div",
     {
+      role: "region", // no <section>: in the slides each of those would be one
       class: spec.controls.length ? "vgp-bench" : "vgp-bench vgp-alone",
       "aria-labelledby": `${spec.id}-title`,
     },
     h(
-      "header",
+      "div",
       { class: "vgp-head" },
       h("p", { class: "vgp-title", id: `${spec.id}-title` }, title),
       h("p", { class: "vgp-source" }, spec.source),
     ),
     setting,
     h("div", { class: "vgp-body" }, predict?.element, column, stage, figures ? null : readouts.element),
+    hands,
     note,
     spec.caption.length ? h("p", { class: "vgp-caption" }, ...prose(spec.caption)) : null,
     tools.elements,

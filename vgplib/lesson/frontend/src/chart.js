@@ -17,15 +17,16 @@ import { px, s } from "./svg.js";
  * Draw a frame.
  *
  * @param {Frame} frame
- * @param {{width: number, height: number, before: Past | null,
- *   label: string}} options pixels, and the height that there is room for; what was shown before
- *   the last move, if its axes are the same; what the picture is called
+ * @param {{width: number, height: number, aspect: number, before: Past | null,
+ *   label: string}} options pixels, and the height that there is room for; the height for a width of
+ *   1, at the least; what was shown before the last move, if its axes are the same; what the picture
+ *   is called
  * @returns {{svg: SVGSVGElement, space: Space}}
  */
-export function draw(frame, { width, height: room, before, label }) {
+export function draw(frame, { width, height: room, aspect, before, label }) {
   const series = styled(frame, before && sameAxes(frame, before.frame) ? before : null);
   const least = frame.rows ? 220 : 260; // below several strips, and above several rows
-  const height = Math.round(Math.min(500, Math.max(least, width * 0.5, room)));
+  const height = Math.round(Math.min(500, Math.max(least, width * aspect, room)));
   const up = wrap(frame.y.label, Math.floor(width / 6.5)).split("\n");
   const along = wrap(frame.x.label, Math.floor(width / 6.5)).split("\n");
   up[0] = `↑ ${up[0]}`;

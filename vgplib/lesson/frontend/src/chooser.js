@@ -32,8 +32,8 @@ export function chooser(model, el) {
   const again = h("button", { type: "button", class: "vgp-tool", onclick: reset }, "Start again");
   const tools = h("div", { class: "vgp-tools" }, again);
   const root = h(
-    "section",
-    { class: "vgp-chooser", "aria-label": "The chooser" },
+    "div",
+    { role: "region", class: "vgp-chooser", "aria-label": "The chooser" },
     asked,
     h("div", { class: "vgp-found" }, status, found),
     tools,

@@ -1,6 +1,8 @@
 // @ts-check
 import { h, say } from "./dom.js";
+import { makeHands } from "./hands.js";
 import { keepVote, onProgress, vote } from "./progress.js";
+import { countsHands } from "./room.js";
 /** @import { Vote } from "./types.js" */
 
 /** @type {[Vote, string][]} */
@@ -39,6 +41,11 @@ export function upgradeClaim(fold) {
   const settled = VOTES.find(([name]) => name === kind);
   box.id = fold.id;
   fold.replaceWith(box);
+  if (countsHands()) {
+    const options = VOTES.map(([, word]) => ({ label: [word], name: word }));
+    const answer = VOTES.findIndex(([name]) => name === kind);
+    verdict.before(makeHands({ id: fold.id, options, answer }));
+  }
 
   /**
    * The arrows move along the buttons and do not vote yet: a vote shows the verdict.

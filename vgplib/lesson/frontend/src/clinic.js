@@ -66,10 +66,10 @@ export function clinic(model, el) {
   });
   const title = spec.number ? `Experiment ${spec.number} · ${spec.title}` : spec.title;
   const root = h(
-    "section",
-    { class: "vgp-clinic", "aria-labelledby": `${spec.id}-title` },
+    "div",
+    { role: "region", class: "vgp-clinic", "aria-labelledby": `${spec.id}-title` },
     h(
-      "header",
+      "div",
       { class: "vgp-head" },
       h("p", { class: "vgp-title", id: `${spec.id}-title` }, title),
       score,

@@ -8,6 +8,8 @@ import { filterLedger } from "./ledger.js";
 import { offerListening } from "./listen.js";
 import { pageModel } from "./model.js";
 import { boxWide, calmSearch, keepFocus, markParts } from "./page.js";
+import { loadSlides } from "./present.js";
+import { standApart } from "./progress.js";
 import { render } from "./render.js";
 import { offerToLeave } from "./room.js";
 import { offerSelfTest } from "./selftest.js";
@@ -32,7 +34,12 @@ function mount() {
   }
 }
 
-function start() {
+async function start() {
+  const slides = await loadSlides();
+  if (slides) {
+    standApart();
+    slides.make();
+  }
   mount();
   for (const fold of document.querySelectorAll("details.vgp-claim"))
     upgradeClaim(/** @type {HTMLElement} */ (fold));
@@ -40,11 +47,12 @@ function start() {
     upgradeBallot(/** @type {HTMLElement} */ (place));
   for (const fold of document.querySelectorAll("details.vgp-after"))
     upgradeAfter(/** @type {HTMLDetailsElement} */ (fold));
-    offerSelfTest();
-  offerListening();
   markParts();
   boxWide();
   sortTables();
+  if (slides) return slides.show();
+  offerSelfTest();
+  offerListening();
   filterLedger();
   calmSearch();
   keepFocus();

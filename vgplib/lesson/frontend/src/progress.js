@@ -24,8 +24,14 @@ const DAMAGED = "vgp-progress-damaged";
 let memory = empty();
 let kept = true; // whether the browser took the last change
 let damaged = false;
+let apart = false;
 /** @type {Set<() => void>} */
 const ears = new Set();
+
+/** From now on, nothing is read or kept: what a room answers is not this reader's progress. */
+export function standApart() {
+  apart = true;
+}
 
 /** @returns {Store} */
 function empty() {
@@ -118,7 +124,7 @@ function parse(text) {
 
 /** @returns {Store} */
 function read() {
-  if (!kept) return memory;
+  if (!kept || apart) return memory;
   try {
     const text = localStorage.getItem(KEY);
     if (text === null) return empty();
@@ -148,7 +154,7 @@ function update(change) {
 function write(store) {
   memory = store;
   try {
-    localStorage.setItem(KEY, JSON.stringify(store));
+    if (!apart) localStorage.setItem(KEY, JSON.stringify(store));
     kept = true;
   } catch {
     kept = false; // storage is full or not allowed: `memory` serves this page

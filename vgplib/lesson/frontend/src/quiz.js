@@ -36,10 +36,10 @@ export function quiz(model, el) {
   /** @type {(string | undefined)[]} the answer that each question shows */
   const shown = [];
   const root = h(
-    "section",
-    { class: "vgp-quiz", "aria-labelledby": `${spec.id}-title` },
+    "div",
+    { role: "region", class: "vgp-quiz", "aria-labelledby": `${spec.id}-title` },
     h(
-      "header",
+      "div",
       { class: "vgp-head" },
       h("p", { class: "vgp-title", id: `${spec.id}-title` }, spec.title),
       score,

@@ -58,9 +58,10 @@ export function makeReader(picture) {
     return far.indexOf(Math.min(...far));
   };
 
-  picture.addEventListener("pointermove", (event) =>
-    point(nearest(event.clientX - picture.getBoundingClientRect().left)),
-  );
+  picture.addEventListener("pointermove", (event) => {
+    const { left, width } = picture.getBoundingClientRect();
+    point(nearest(((event.clientX - left) * picture.clientWidth) / width)); // slides are scaled
+  });
   picture.addEventListener("pointerleave", leave);
   picture.addEventListener("blur", leave);
   picture.addEventListener("keydown", (event) => {

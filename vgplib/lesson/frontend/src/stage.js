@@ -50,7 +50,8 @@ export function makeStage(column) {
     if (!shot || !width) return;
     const { frame, before, label } = shot;
     const past = before && !alike(before.frame, frame) ? before : null;
-    const drawn = draw(frame, { width, height: room, before: past, label });
+    const aspect = element.closest(".vgp-deck") ? 0.3 : 0.5; // a slide is low
+    const drawn = draw(frame, { width, height: room, aspect, before: past, label });
     space = drawn.space;
     reader.show(frame, space, drawn.svg);
     cursor.show(frame, space);
@@ -78,13 +79,14 @@ export function makeStage(column) {
     const was = [width, room];
     width = picture.clientWidth;
     const all = element.getBoundingClientRect();
-    const beside = column.getBoundingClientRect().right <= all.left;
+    const beside = column.getBoundingClientRect();
     const over = picture.getBoundingClientRect().top - all.top;
+    const scale = all.width / element.offsetWidth || 1; // slides are scaled to the screen
     // It grows with its neighbour and does not shrink again: the axes stay where they are.
-    const free = column.offsetHeight - over - film.element.offsetHeight;
+    const free = (beside.height - over) / scale - film.element.offsetHeight;
     // Before the first picture nobody knows how much stands above it; above that of several options
     // it changes with every strip.
-    room = beside && shot && !shot.frame.rows ? Math.max(width === was[0] ? room : 0, free) : 0;
+    room = beside.right <= all.left && shot && !shot.frame.rows ? Math.max(width === was[0] ? room : 0, free) : 0;
     return width !== was[0] || room !== was[1];
   }
 
