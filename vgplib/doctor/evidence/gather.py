@@ -136,8 +136,9 @@ def _run_passes(found: Evidence) -> None:
         with uncheckpointed() as ran:
             try:
                 found.detached = _is_detached(model, loss)
-            except Exception:
-                run_pass(model, loss)  # it says which layer cannot take its input
+            except Exception as problem:
+                if (explained := _explained(model, loss)) is not None:
+                    raise explained from problem
                 raise
             if found.detached:
                 return
@@ -200,6 +201,16 @@ def _unreached(model: nn.Module, loss: Callable) -> list[str]:
     for _, parameter in named:
         parameter.grad = None
     return unreached
+
+
+def _explained(model: nn.Module, loss: Callable) -> ValueError | None:
+    """What is wrong where a layer cannot take its input; None where it is something else."""
+    try:
+        run_pass(model, loss)
+    except Exception as problem:
+        if isinstance(problem, ValueError) and "cannot take its input" in str(problem):
+            return problem
+    return None
 
 
 def _is_detached(model: nn.Module, loss: Callable) -> bool:
