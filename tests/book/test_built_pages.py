@@ -98,6 +98,7 @@ DOUBLE = "212.5%"  # of the reader's type; a page's is 106.25%
 def test_a_page_fits_phones_tablets_and_laptops_and_large_type(browser, site, page):
     context = browser.new_context(viewport={"width": 380, "height": 800}, device_scale_factor=0.5)
     tab = context.new_page()
+    tab.add_init_script("addEventListener('error', (e) => (window.wrong ??= []).push(e.message))")
     tab.goto(f"{site}/{page}")
     sheet.add(tab, page, "phone")
     tab.evaluate(UNFOLD)
@@ -108,7 +109,9 @@ def test_a_page_fits_phones_tablets_and_laptops_and_large_type(browser, site, pa
         tab.evaluate("(size) => (document.documentElement.style.fontSize = size)", size)
         over[width, size] = tab.evaluate("document.documentElement.scrollWidth") - width
         cut[width, size] = tab.evaluate(CUT) + tab.evaluate(CLIPPED)
+    wrong = tab.evaluate("window.wrong ?? []")
     context.close()
+    assert wrong == []
     assert max(over.values()) <= 0, over
     assert not any(cut.values()), cut
 
