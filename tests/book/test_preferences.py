@@ -18,12 +18,11 @@ DRAWN = """(bench) => {
 }"""
 
 
-def rgb(colour: str, on: tuple[float, ...] = ()) -> tuple[float, ...]:
+def rgb(colour: str, on: tuple[float, ...] = (0.0, 0.0, 0.0)) -> tuple[float, ...]:
     """Red, green and blue, 0 to 1, of a colour as a browser computes it, on another."""
-    (*parts,) = map(float, re.findall(r"[\d.]+", colour))
+    parts = [float(part) for part in re.findall(r"[\d.]+", colour)]
     alpha = parts[3] if len(parts) > 3 else 1.0
-    behind = on or (0.0, 0.0, 0.0)
-    return tuple(alpha * a / 255 + (1 - alpha) * b for a, b in zip(parts[:3], behind, strict=True))
+    return tuple(alpha * a / 255 + (1 - alpha) * b for a, b in zip(parts[:3], on, strict=True))
 
 
 def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
