@@ -17,9 +17,13 @@ export function markParts() {
  * fades where there is more, and above a table it says so.
  */
 export function boxWide() {
-  const fits = new ResizeObserver((entries) => {
-    for (const { target } of entries) fit(/** @type {HTMLElement} */ (target));
-  });
+  // A frame later: what it says above a table makes that higher, and within the same frame this is
+  // an error of the page.
+  const fits = new ResizeObserver((entries) =>
+    requestAnimationFrame(() => {
+      for (const { target } of entries) fit(/** @type {HTMLElement} */ (target));
+    }),
+  );
   for (const table of document.querySelectorAll("article table:is(.dataframe, .table)")) {
     for (const th of table.querySelectorAll("th:empty")) th.replaceWith(h("td")); // heads nothing
     const heads = [...table.querySelectorAll("thead th")].map((th) => th.textContent);
