@@ -1,2 +1,8 @@
 /** Sphinx's, on the pages of a book alone. */
 declare const DOCUMENTATION_OPTIONS: { SHOW_SEARCH_SUMMARY: boolean } | undefined;
+declare const Search:
+  | {
+      performSearch: (query: string) => void;
+      htmlToText: (html: string, anchor?: string) => string;
+    }
+  | undefined;
