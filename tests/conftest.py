@@ -1,4 +1,4 @@
-"""What tests share: a seed, the built book, a server for it, and a Chromium."""
+"""What tests share: a seed, the built book, a server for it, and two browsers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tools import book as building
-from tools import browser as chromium
+from tools import browser as browsers
 
 # How long an example takes is no behaviour; and a red run must be red again when it is repeated.
 # ``pytest --hypothesis-profile default`` tries examples that nobody has tried.
@@ -39,9 +39,15 @@ def site(book: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    """What starts browsers; a process can have it only once."""
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
     """A headless Chromium."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(**chromium.options())
-        yield launched
-        launched.close()
+    launched = playwright.chromium.launch(**browsers.options())
+    yield launched
+    launched.close()

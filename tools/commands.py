@@ -52,7 +52,7 @@ def test() -> None:
     """Set up and run every check and test."""
     _steps(
         SET_UP,
-        ("Looking for a browser", browser.ensure),
+        ("Looking for browsers", lambda: browser.ensure(browser.CHROMIUM, browser.FIREFOX)),
         *_checks(),
         # The first test that needs the book builds it, while the other process runs other tests.
         ("Building the book and running the tests", _tests),

@@ -68,26 +68,50 @@ def test_a_page_is_accessible(browser, site, page, theme):
     assert serious == [], "\n\n".join(serious)
 
 
+# What a reader may unfold: answers, guesses, notes.
+UNFOLD = """() => {
+  for (const fold of document.querySelectorAll("details")) fold.open = true;
+  for (const skip of document.querySelectorAll(".vgp-predict .vgp-plain")) skip.click();
+}"""
 # The formulas whose end cannot be scrolled to.
 CUT = """() => [...document.querySelectorAll("div.math")].filter((box) => {
   box.scrollLeft = 1e4;
   return box.lastElementChild.getBoundingClientRect().right > box.getBoundingClientRect().right + 1;
 }).map((box) => box.textContent)"""
+# The words of controls and readouts that do not fit, or that leave the box they stand in.
+CLIPPED = """() => [...document.querySelectorAll(`article :is(button, summary, output, legend,
+  dt, dd, .vgp-title, .vgp-label, .vgp-choice, .vgp-pick, .vgp-option, .vgp-strip-head)`)]
+  .filter((part) => {
+    const box = part.closest(".vgp-bench, .vgp-quiz, .vgp-clinic, .vgp-claim, .vgp-chooser");
+    if (!box || !part.checkVisibility()) return false;
+    const { overflowX, overflowY } = getComputedStyle(part);
+    const words = new Range();
+    words.selectNodeContents(part);
+    return words.getBoundingClientRect().right > box.getBoundingClientRect().right + 1
+      || (overflowX !== "visible" && part.scrollWidth > part.clientWidth + 1)
+      || (overflowY !== "visible" && part.scrollHeight > part.clientHeight + 1);
+  }).map((part) => part.textContent)"""
+DOUBLE = "212.5%"  # of the reader's type; a page's is 106.25%
 
 
 @pytest.mark.parametrize("page", LESSONS)
-def test_a_page_fits_phones_tablets_and_laptops(browser, site, page):
+def test_a_page_fits_phones_tablets_and_laptops_and_large_type(browser, site, page):
     context = browser.new_context(viewport={"width": 380, "height": 800}, device_scale_factor=0.5)
     tab = context.new_page()
+    tab.add_init_script("addEventListener('error', (e) => (window.wrong ??= []).push(e.message))")
     tab.goto(f"{site}/{page}")
     sheet.add(tab, page, "phone")
-    tab.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+    tab.evaluate(UNFOLD)
     over, cut = {}, {}
-    for width in (320, 380, 640, 768, 1280):  # 640: a laptop's page at 200 %
+    looks = [(width, "") for width in (320, 380, 640, 768, 1280)]  # 640: a laptop's page at 200 %
+    for width, size in (*looks, (1280, DOUBLE)):
         tab.set_viewport_size({"width": width, "height": 800})
-        over[width] = tab.evaluate("document.documentElement.scrollWidth") - width
-        cut[width] = tab.evaluate(CUT)
+        tab.evaluate("(size) => (document.documentElement.style.fontSize = size)", size)
+        over[width, size] = tab.evaluate("document.documentElement.scrollWidth") - width
+        cut[width, size] = tab.evaluate(CUT) + tab.evaluate(CLIPPED)
+    wrong = tab.evaluate("window.wrong ?? []")
     context.close()
+    assert wrong == []
     assert max(over.values()) <= 0, over
     assert not any(cut.values()), cut
 

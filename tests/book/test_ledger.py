@@ -19,7 +19,9 @@ PAGE = "\n".join(
 )
 LINES = {m[1]: m[0] for m in re.finditer(r'^\| <a id="said-([\w-]+)".*$', PAGE, re.MULTILINE)}
 ROWS = ledger.rows()
-BENCH = re.compile(r"\(\.\./chapters/(?:remedies/)?([\w-]+)\.ipynb#(?!claim-|check-)([^)]+)\)")
+BENCH = re.compile(
+    r"\(\.\./chapters/(?:remedies/)?([\w-]+)\.ipynb#(?!claim-|check-|published-|do-the-papers)([^)]+)\)"
+)
 GOOD = ROWS[0].model_dump(exclude_none=True)
 
 
@@ -66,6 +68,13 @@ def test_links_to_benches_lead_to_settings_that_these_have(name):
     assert len(places) > 10
     for place in places:
         assert ledger.bench(place)["number"]
+
+
+def test_a_paper_s_line_leads_to_the_section_or_bench_and_not_to_a_page_s_head():
+    text = (ROOT / "appendix" / "reproductions.ipynb").read_text("utf-8")
+    links = re.findall(r"\]\(\.\./chapters/([^)]+)\)", text)
+    assert len(links) > 25
+    assert [link for link in links if "#" not in link] == []
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,21 @@ def test_a_term_shows_its_definition_to_pointer_and_keyboard(browser, site):
     tab.close()
 
 
+def test_a_term_is_explained_in_the_appendix_too_and_escape_takes_it_from_the_pointer(
+    browser, site
+):
+    tab = browser.new_page(viewport={"width": 1280, "height": 700})
+    tab.goto(f"{site}/appendix/notation.html")
+    link = tab.locator("article a[href='glossary.html#weight-scale']").first
+    tip = tab.locator("#term-weight-scale")
+    expect(link).to_have_accessible_description(re.compile("."))
+    link.hover()
+    expect(tip).to_be_visible()
+    tab.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    tab.close()
+
+
 def test_jupyterlab_opens_the_glossary_at_the_term_and_the_bibliography_at_the_source(
     browser, tmp_path
 ):

@@ -3,4 +3,4 @@
 from tools import toc
 
 LESSONS = [f"{name}.html" for name in toc.pages()]
-EVERY = [*LESSONS, "genindex.html", "search.html"]
+EVERY = [*LESSONS, "search.html"]

@@ -153,6 +153,23 @@ def test_a_choice_of_many_options_is_a_list_beside_the_chart(show):
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
 
 
+def test_a_move_that_changes_nothing_says_so(show):
+    state = pages.bench()
+    sigmoid = state["frames"][:9]
+    sigmoid[7] = sigmoid[8] | {"summary": "Told in other words."}  # 30 layers at two weight scales
+    state["frames"][:9] = sigmoid
+    page = show(state)
+    told = page.get_by_role("status").filter(has_text="That changes nothing here")
+    scale = page.get_by_role("slider", name="Weight scale")
+    scale.press("ArrowRight")
+    assert told.is_visible()
+    scale.press("Home")
+    assert told.count() == 0
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Reset").click()  # nothing was moved
+    assert told.count() == 0
+
+
 def test_a_move_keeps_the_controls(show):
     page = show(pages.bench())
     page.evaluate("document.querySelector('#error-signal-depth').mark = true")

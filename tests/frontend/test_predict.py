@@ -242,6 +242,7 @@ def test_a_number_is_told_kindly_how_far_off_it_is(show):
         "10^-5": f"You said 1.0 × 10⁻⁵. {measured}, so 10¹³ times too high.",
         "1e-20": f"You said 1.0 × 10⁻²⁰. {measured}, so 51 times too low.",
         "10.3e-19": f"You said 1.0 × 10⁻¹⁸. {measured}, so 2 times too high.",
+        "6e-19": f"✓ Close! You said 6.0 × 10⁻¹⁹. {measured}.",
         "9e-19": f"✓ Close! You said 9.0 × 10⁻¹⁹. {measured}.",
         "5 * 10^-19": f"✓ Spot on! You said 5.0 × 10⁻¹⁹. {measured}.",
     }
@@ -265,6 +266,8 @@ def test_a_share_is_guessed_in_percent(show):
     page = show(pages.bench(predict=pages.PREDICT_NUMBER | {"numeric": numeric}))
     for guess, said in {
         "80 %": "✓ Close! You said 80 %. Measured: 90 %.",  # at most a fifth off
+        "86": "✓ Close! You said 86 %. Measured: 90 %.",
+        "91": "✓ Spot on! You said 91 %. Measured: 90 %.",
         "60": "You said 60 %. Measured: 90 %, so 30 points too low.",
     }.items():
         page.get_by_label("My guess").fill(guess)

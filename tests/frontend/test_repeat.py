@@ -12,9 +12,10 @@ def repeat():
     quiz = pages.quiz()["spec"]
     other = copy.deepcopy(quiz["questions"])
     quizzes = [
-        {"chapter": "02-causes", "href": "02.html", "questions": quiz["questions"]},
-        {"chapter": "gating", "href": "gating.html", "questions": other},
+        {"chapter": "02-causes", "title": "Causes", "href": "02.html"},
+        {"chapter": "gating", "title": "Gates", "href": "gating.html"},
     ]
+    quizzes[0]["questions"], quizzes[1]["questions"] = quiz["questions"], other
     return {"kind": "repeat", "spec": {"id": "repeat", "quizzes": quizzes}}
 
 
@@ -39,7 +40,7 @@ def test_what_was_answered_wrong_waits_to_be_repeated_and_leaves_when_right(show
     again = part.get_by_role("group", name="Question 1 of 1.")
     assert part.locator("form").count() == 1
     assert not again.get_by_role("radio").nth(1).is_checked()  # nothing is told
-    assert part.get_by_role("link", name="this chapter").get_attribute("href") == "02.html"
+    assert part.get_by_role("link", name="Causes").get_attribute("href") == "02.html"
     again.get_by_role("radio").nth(2).check()
     expect(told).to_have_text("1 of 1 left to repeat")
     again.get_by_role("radio").nth(1).check()

@@ -87,6 +87,19 @@ def test_a_question_is_asked_revealed_and_graded_by_keyboard_alone(show):
     assert stored(page) == {"gates": {"level": 1, "round": 1}}
 
 
+def test_a_long_answer_comes_into_view_on_a_phone(show):
+    page = show(*(part.replace("Short gates", "Short gates. " * 60) for part in cards("gates")))
+    page.set_viewport_size({"width": 380, "height": 640})
+    start(page)
+    page.keyboard.press("Enter")
+    long = page.get_by_role("dialog").get_by_text("Long gates")
+    page.get_by_role("dialog").get_by_text("In two minutes").press("Enter")
+    expect(long).to_be_in_viewport(ratio=1)
+    marks = page.get_by_role("dialog").get_by_role("group", name="How was yours?")
+    box, over = long.bounding_box(), marks.bounding_box()
+    assert box["y"] + box["height"] <= over["y"]
+
+
 def test_again_comes_back_in_the_round_and_the_round_is_summed_up(show):
     page = show(*TWO)
     start(page)

@@ -134,9 +134,13 @@ def test_a_taken_port_is_replaced(tmp_path, capsys):
 
 
 def test_without_a_browser_the_advice_names_a_way(monkeypatch):
-    monkeypatch.setattr(browser, "find", lambda: None)
-    with pytest.raises(Failure, match="no Chromium"):
-        browser.options()
+    monkeypatch.setattr(browser, "find", lambda kind: None)
+    monkeypatch.setattr(browser, "_install", lambda kind: None)
+    for kind in (browser.CHROMIUM, browser.FIREFOX):
+        with pytest.raises(Failure, match=f"no {kind.name}"):
+            browser.options(kind)
+        with pytest.raises(Failure, match=f"Install {kind.advice}, or set {kind.variable}"):
+            browser.ensure(kind)
 
 
 def test_requirements_pin_everything_and_name_no_place():

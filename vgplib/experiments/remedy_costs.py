@@ -83,7 +83,7 @@ def view(data: xr.Dataset, *, row: str) -> View:
         y=Axis("times the baseline's", (0, 5)),
         series=(Series("cost", [0, 1, 2], costs, kind="bar"),),
         readouts=(
-            Readout("Parameters, times", figures(costs[0]), costs[0]),
+            Readout("Memory, times", figures(costs[2]), costs[2]),
             Readout("Time a step, times", figures(costs[1]), costs[1]),
             _verdict(dearest),
         ),

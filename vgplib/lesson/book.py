@@ -1,8 +1,8 @@
 """The Sphinx extension of the book: formulas as MathML, and pages that need no network.
 
 Listed in ``_config.yml``. It adds the book's style sheet and the benches' script to every page,
-leaves out what the theme would load and the book does not use, and lets ``links``, ``downloads``,
-``recordings`` and ``videos`` do what they are for.
+leaves out what the theme would load and the book does not use, and lets ``links``, ``places``,
+``downloads``, ``recordings`` and ``videos`` do what they are for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sphinx.util.fileutil import copy_asset_file
 from sphinx.util.math import get_node_equation_number
 
 import vgplib
-from vgplib.lesson import downloads, links, mathml, recordings, runs, videos
+from vgplib.lesson import downloads, links, mathml, places, recordings, runs, videos
 from vgplib.lesson.bench import fill
 from vgplib.lesson.bundle import finished
 
@@ -130,8 +130,12 @@ def _mend_page(
     if "body" in context:
         body = links.to_pages(app, page, finished(context["body"], functools.partial(_fill, app)))
         body = links.explain_terms(app, page, body)
+        body = places.fill(app, page, body)
         body = videos.captioned(body, Path(app.srcdir, page).parent)
         context["body"] = body + runs.told(app, page) + recordings.offer(app, page, context)
+    if page == "search":
+        attributes = {"type": "application/json", "class": "vgp-places"}
+        app.add_js_file(None, body=places.for_search(app), **attributes)
     # The state of widgets is for live front ends; here it would be the tables once more.
     context["script_files"] = [
         file
@@ -192,6 +196,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(links.HtmlTargets)
     app.connect("config-inited", _prepare, priority=900)
     app.connect("doctree-read", links.collect_ids)
+    app.connect("doctree-read", places.collect)
     app.connect("doctree-read", _note_bank)
     app.connect("html-page-context", _mend_page, priority=900)
     app.connect("build-finished", _finish)

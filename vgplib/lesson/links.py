@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 GLOSSARY = "appendix/glossary"
+BIBLIOGRAPHY = "appendix/bibliography"
 
 _IDS = "vgp_ids"
 _ID = re.compile(r'<\w[^<>]*?\sid="([^"]+)"')
 _ANCHOR = re.compile(r'<a id="([^"]+)"></a>')
 _FILE = re.compile(r'(href(?:="|":\s*"))(?![a-z]+:)([^"#?]+)\.(?:md|ipynb)(?=["#?])')
-_TERM = re.compile(rf'<a (?=[^<>]*?href="[^"]*?{GLOSSARY}\.html#([\w-]+)")')
+_TERM = re.compile(r'<a (?=[^<>]*?href="(?:[^"]*/)?glossary\.html#([\w-]+)")')
 
 
 def collect_ids(app: Sphinx, doctree: nodes.document) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
+from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -52,8 +54,18 @@ def repeat(chapters: str) -> Repeat:
         if questions := banks.read(path).questions:
             page = f"{chapters}/{_page(path.stem)}.ipynb"
             state = [_with_page(as_state(question), page) for question in questions]
-            found.append({"chapter": path.stem, "href": page, "questions": state})
+            named = {"chapter": path.stem, "title": _title(Path(page)), "href": page}
+            found.append({**named, "questions": state})
     return Repeat(spec={"id": unique("repeat"), "quizzes": found})
+
+
+def _title(notebook: Path) -> str:
+    """A chapter's title, as its notebook has it; its name where that lies elsewhere."""
+    if notebook.exists():
+        for cell in json.loads(notebook.read_text("utf-8"))["cells"]:
+            if (text := "".join(cell["source"])).startswith("# ") and cell["cell_type"] != "code":
+                return text.partition("\n")[0].removeprefix("# ")
+    return notebook.stem
 
 
 def _place(path: Any) -> tuple[bool, str]:

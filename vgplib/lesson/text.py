@@ -68,8 +68,13 @@ def to_html(parts: list[Segment]) -> str:
 
 def plain(text: str) -> str:
     """The text without markup, formulas in letters: ``"10⁻¹³ of σ_w"``; for descriptions."""
-    words = (_letters(part["math"]) if "math" in part else _words(part) for part in segments(text))
-    return unicodedata.normalize("NFC", "".join(words))
+    return words(segments(text))
+
+
+def words(parts: list[Segment]) -> str:
+    """The same of segments."""
+    said = (_letters(part["math"]) if "math" in part else _words(part) for part in parts)
+    return unicodedata.normalize("NFC", "".join(said))
 
 
 def _segment(match: re.Match[str]) -> Segment:

@@ -64,6 +64,7 @@ _WRONG = Question(
         "blows_up": "the loss is huge, or NaN",
         "broke": "it learned, and then broke",
         "slow": "it learns, but slowly",
+        "nothing": "nothing: it learns well",
     },
 )
 _TRAINING, _START = "its training alone", "its training and its start: new weights"
@@ -132,6 +133,7 @@ RULES = (
     Rule("plain", "slow", "search tanh_orthogonal skip", "tanh"),
     Rule("plain", "slow", "search he layer_norm_relu", "relu", "short middle"),
     Rule("plain", "slow", "search rezero relu_orthogonal"),
+    Rule("plain", "nothing", "keep"),
     Rule("convolutional", "guesses", "conv_resnet conv_rezero conv_he search", "many"),
     Rule("convolutional", "guesses", "conv_rezero conv_he group_norm search"),
     Rule("convolutional", "blows_up", "search conv_he conv_resnet clip", "many"),
@@ -140,6 +142,7 @@ RULES = (
     Rule("convolutional", "broke", "smaller group_norm clip"),
     Rule("convolutional", "slow", "search conv_resnet conv_he", "many"),
     Rule("convolutional", "slow", "search conv_rezero group_norm"),
+    Rule("convolutional", "nothing", "keep"),
     Rule("recurrent", "guesses", "search gru lstm", "rnn", "short"),
     Rule("recurrent", "guesses", "gru lstm identity", "rnn"),
     Rule("recurrent", "guesses", "search chrono", "lstm", "short"),
@@ -151,6 +154,7 @@ RULES = (
     Rule("recurrent", "slow", "search gru lstm", "rnn"),
     Rule("recurrent", "slow", "search chrono", "lstm"),
     Rule("recurrent", "slow", "search update_open"),
+    Rule("recurrent", "nothing", "keep"),
     Rule("transformer", "guesses", "search pre_norm deepnorm", "post", "short"),
     Rule("transformer", "guesses", "pre_norm deepnorm warm_up", "post"),
     Rule("transformer", "guesses", "search"),
@@ -159,6 +163,7 @@ RULES = (
     Rule("transformer", "broke", "smaller clip warm_up"),
     Rule("transformer", "slow", "search pre_norm deepnorm", "post"),
     Rule("transformer", "slow", "search"),
+    Rule("transformer", "nothing", "keep"),
 )
 
 

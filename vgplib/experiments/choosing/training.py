@@ -86,6 +86,23 @@ TRAINING: dict[str, Advice] = {
         cost="nothing",
         shown=("remedy-rates", {"row": "relu_he"}),
     ),
+    "keep": Advice(
+        "Leave it as it is, and note how it looks while it's well",
+        "nothing",
+        "No remedy is better than none where nothing is wrong, and most cost time or memory. What "
+        "healthy looks like is worth knowing on the day it breaks.",
+        "Every tenth step will do.",
+        f"{IMPORTS}import vgplib as vgp\n\n# Yours in place of these:\n"
+        "model = nn.Sequential(nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 10))\n"
+        "x, y = torch.randn(64, 64), torch.randint(10, (64,))\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.9)\n\n"
+        "with vgp.watch(model, every=10) as watched:\n    for _ in range(50):\n"
+        "        optimizer.zero_grad()\n"
+        "        nn.functional.cross_entropy(model(x), y).backward()\n"
+        "        optimizer.step()\nprint(watched.diagnosis)",
+        SYMPTOMS,
+        cost="a little time at every tenth step",
+    ),
     "measure": Advice(
         "Measure before you change more",
         "nothing",

@@ -14,9 +14,11 @@ import { prose } from "./text.js";
 import { compared, makeFrames } from "./together.js";
 import { makeTools } from "./tools.js";
 /** @import { BenchSpec, Frame, Model, Past, Settings, Status, Value } from "./types.js" */
+/** @typedef {{frame: Frame, settings: Settings}} Shown */
 
 const PAUSE = 150; // milliseconds without a move before PyTorch is asked
 const PATIENCE = 10_000; // milliseconds without a word from the kernel before the reader is told
+const SAME_WORDS = "That changes nothing here: both settings measure the same.";
 
 /**
  * Show a bench.
@@ -30,7 +32,7 @@ export function bench(model, el) {
   const live = Boolean(model.get("live"));
   /** @type {Settings} */
   let settings = live ? model.get("settings") : snap(spec.controls, model.get("settings"));
-  /** @type {{frame: Frame, settings: Settings} | null} drawn; while PyTorch computes, the last one */
+  /** @type {Shown | null} drawn; while PyTorch computes, the last one */
   let shown = null;
   /** @type {Past | null} what stood there before the last move */
   let before = null;
@@ -63,7 +65,8 @@ export function bench(model, el) {
   const chart = makeStage(column);
   const busy = h("p", { class: "vgp-busy", role: "status" });
   const problem = h("p", { class: "vgp-problem", role: "alert" });
-  const stage = h("div", { class: "vgp-stage" }, chart.element, busy, problem);
+  const idle = h("p", { class: "vgp-idle", role: "status" });
+  const stage = h("div", { class: "vgp-stage" }, chart.element, idle, busy, problem);
   const setting = h("p", { class: "vgp-setting" });
   const tools = makeTools(spec, live, { settings: () => settings, reset, heights: chart.heights });
   const room = spec.predict?.room;
@@ -154,6 +157,8 @@ export function bench(model, el) {
     controls.show(settings, frames.seats());
     tools.moved();
     say(busy, waiting ? "PyTorch is computing…" : "");
+    const still = (pulse || asking) && frame && shown && same(shown, { frame, settings });
+    say(idle, still ? SAME_WORDS : "");
     if (failed) say(problem, status.message);
     else if (frame && !gone) say(problem, "");
     root.setAttribute("aria-busy", String(waiting));
@@ -293,4 +298,15 @@ export function bench(model, el) {
     clearTimeout(patience);
     root.remove();
   };
+}
+
+/**
+ * Whether a reader who chose another setting sees no difference.
+ *
+ * @param {Shown} a
+ * @param {Shown} b
+ */
+function same(a, b) {
+  const [one, other] = [a, b].map(({ frame }) => JSON.stringify({ ...frame, summary: "" }));
+  return !equal(a.settings, b.settings) && one === other;
 }

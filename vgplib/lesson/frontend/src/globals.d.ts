@@ -3,3 +3,9 @@ declare const DOCUMENTATION_OPTIONS: { SHOW_SEARCH_SUMMARY: boolean } | undefine
 
 /** What slides.js brings. */
 declare const vgpSlides: typeof import("./slides/slides.js");
+declare const Search:
+  | {
+      performSearch: (query: string) => void;
+      htmlToText: (html: string, anchor?: string) => string;
+    }
+  | undefined;

@@ -1,6 +1,6 @@
 // @ts-check
 
-const LINKS = "a[href*='appendix/glossary.html#']";
+const LINKS = "a[href*='glossary.html#']";
 const WAIT = 250; // ms: a pointer that passes by opens nothing, one on its way to the tip keeps it
 
 /**

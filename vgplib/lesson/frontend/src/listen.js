@@ -1,6 +1,7 @@
 // @ts-check
 import { h, say } from "./dom.js";
 import * as progress from "./progress.js";
+import { localVoices, onVoices, said, speak } from "./speak.js";
 
 /** @typedef {{seconds: number, starts: number[]}} Recording  starts: when each word begins */
 /** @typedef {{folder: string, recordings: Record<string, Recording>}} Recordings  by "chapter/place" */
@@ -8,9 +9,9 @@ import * as progress from "./progress.js";
 const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
 const MARK = "vgp-spoken"; // of the word that is spoken, see listen.css
 
-/** @type {{audio: HTMLAudioElement, keep: () => void} | null} the last that was played: one at a time */
+/** @type {{pause: () => void} | null} who was asked to speak last: one at a time */
 let current = null;
-addEventListener("pagehide", () => current?.keep());
+addEventListener("pagehide", () => current?.pause()); // a voice would go on without its page
 
 /** Offer to read aloud what this page has a recording of. */
 export function offerListening() {
@@ -38,10 +39,11 @@ export function listen(place, paragraphs, title) {
   const words = wordsOf(paragraphs);
   // Another number of words is another text than was spoken.
   if (!name || recordings[name].starts.length !== words.length) return;
-  paragraphs[0].before(makePlayer(name, `${folder}/${name}.mp3`, recordings[name], words, title));
+  const player = makePlayer(name, `${folder}/${name}.mp3`, recordings[name], words, title);
+  paragraphs[0].before(player.element);
   // Nothing is to speak from a fold that is closed.
   const fold = paragraphs[0].closest("details");
-  fold?.addEventListener("toggle", () => fold.open || fold.querySelector("audio")?.pause());
+  fold?.addEventListener("toggle", () => fold.open || player.pause());
 }
 
 /** @type {Recordings | undefined} */
@@ -55,7 +57,9 @@ function onPage() {
 }
 
 /**
- * Play and pause, how far, how fast; and the word that is spoken is marked in the text.
+ * Play and pause, how far, how fast; and the word that is spoken is marked in the text. A voice of
+ * the reader's own device may speak in the recording's place: at a word, it's as far as that is in
+ * the recording.
  *
  * @param {string} name
  * @param {string} file
@@ -71,10 +75,7 @@ function makePlayer(name, file, { seconds, starts }, words, title) {
     max: Math.floor(seconds),
     "aria-label": "Position",
     autocomplete: "off", // after a reload the browser would put back another
-    oninput: () => {
-      audio.currentTime = slider.valueAsNumber;
-      tell();
-    },
+    oninput: () => go(slider.valueAsNumber),
     onchange: keep,
   });
   const time = h("span", { class: "vgp-time" });
@@ -83,62 +84,138 @@ function makePlayer(name, file, { seconds, starts }, words, title) {
     { class: "vgp-menu", "aria-label": "Speed", autocomplete: "off", onchange: hurry },
     SPEEDS.map((times) => h("option", { value: times }, `${times}×`)),
   );
+  const voice = h("select", { class: "vgp-menu", "aria-label": "Voice", autocomplete: "off", onchange: change });
   const problem = h("p", { class: "vgp-unheard", role: "status" });
   const audio = h("audio", {
     preload: "none", // a page that is only read costs no more for it
     src: file,
-    onplay: started,
-    onpause: () => audio.ended || keep(),
-    onended: () => {
-      audio.currentTime = 0;
-      keep();
-    },
+    onplay: follow,
+    onpause: () => stop || audio.ended || keep(),
+    onended: finish,
     onerror: () => say(problem, "The recording can’t be played. Does its file lie beside the page?"),
   });
+  const element = h(
+    "div",
+    { class: "vgp vgp-listen", role: "group", "aria-label": `Listen: ${title}` },
+    ...[audio, button, slider, time, speed, voice, problem],
+  );
+  const self = { pause };
+  /** @type {(() => void) | null} stops the device's voice while it speaks */
+  let stop = null;
+  let place = progress.heard(name); // it goes on where it was left, also another day
   let marked = -1;
-  let begun = progress.heard(name) > 0;
+  let frame = 0;
+  let begun = place > 0;
+
+  const isSpeaking = () => stop !== null || !audio.paused;
+  const chosen = () => localVoices().find(({ voiceURI }) => voiceURI === progress.voice());
+  const word = () => starts.findLastIndex((start) => start <= place);
 
   function press() {
-    if (!audio.paused) return audio.pause();
+    if (isSpeaking()) return pause();
     say(problem, "");
-    if (current?.audio !== audio) current?.audio.pause();
-    current = { audio, keep };
-    audio.play().catch(() => {}); // that it fails is told above
-  }
-
-  function started() {
+    if (current !== self) current?.pause();
+    current = self;
     begun = true;
     marked = -1;
-    speed.value = String(progress.speed());
+    settle();
+    play();
+  }
+
+  function play() {
+    const own = chosen();
     audio.playbackRate = progress.speed();
+    if (!own) return void audio.play().catch(() => {}); // that it fails is told above
+    const first = Math.max(0, word());
+    const texts = words.slice(first).map((range) => said(range.cloneContents()));
+    stop = speak(texts, own, progress.speed(), {
+      at: (k) => (place = starts[first + k]),
+      ended: finish,
+      failed() {
+        pause();
+        say(problem, "This voice can’t speak just now. Choose another one.");
+      },
+    });
     follow();
+  }
+
+  function pause() {
+    if (!isSpeaking()) return;
+    if (!stop) audio.pause();
+    else {
+      stop();
+      stop = null;
+      audio.currentTime = place; // the recording goes on from here, should it be chosen
+    }
+    keep();
+  }
+
+  function finish() {
+    stop = null;
+    go(0);
+    keep();
+  }
+
+  /** @param {number} second */
+  function go(second) {
+    place = audio.currentTime = second;
+    if (stop) again();
+    tell();
+  }
+
+  /** With what was changed, from where it is. */
+  function again() {
+    pause();
+    play();
   }
 
   function hurry() {
     progress.keepSpeed(Number(speed.value));
     audio.playbackRate = progress.speed();
+    if (stop) again();
+  }
+
+  function change() {
+    const speaking = isSpeaking();
+    pause();
+    progress.keepVoice(voice.value);
+    if (speaking) play();
+  }
+
+  /** Show the speed and the voice that are set, maybe by another player. */
+  function settle() {
+    const own = localVoices();
+    const options = own.map(({ name, voiceURI }) => h("option", { value: voiceURI }, name));
+    voice.replaceChildren(h("option", { value: "" }, "Recorded voice"), ...options);
+    voice.value = chosen()?.voiceURI ?? "";
+    speed.value = String(progress.speed());
+    tell();
   }
 
   function follow() {
+    if (stop && !element.isConnected) return pause();
     tell();
-    if (!audio.paused) requestAnimationFrame(follow);
+    cancelAnimationFrame(frame);
+    if (isSpeaking()) frame = requestAnimationFrame(follow);
   }
 
   function keep() {
-    progress.keepHeard(name, audio.currentTime);
+    if (!stop) place = audio.currentTime;
+    progress.keepHeard(name, place);
     tell();
   }
 
   function tell() {
-    const at = Math.floor(audio.currentTime);
-    say(button, audio.paused ? "Listen" : "Pause");
+    if (!stop) place = audio.currentTime;
+    const at = Math.floor(place);
+    say(button, isSpeaking() ? "Pause" : "Listen");
     say(time, begun ? `${clock(at)} / ${clock(seconds)}` : clock(seconds));
     slider.hidden = speed.hidden = !begun;
+    voice.hidden = !begun || voice.length < 2;
     slider.valueAsNumber = at;
     slider.style.setProperty("--vgp-fill", `${(100 * at) / Math.floor(seconds)}%`);
     slider.setAttribute("aria-valuetext", `${at} of ${Math.floor(seconds)} seconds`);
-    if (current?.audio === audio)
-      mark(audio.currentTime > 0 ? starts.findLastIndex((start) => start <= audio.currentTime) : -1);
+    if (current === self) mark(place > 0 ? word() : -1);
   }
 
   /** @param {number} k a word; -1 for none */
@@ -149,19 +226,10 @@ function makePlayer(name, file, { seconds, starts }, words, title) {
     else CSS.highlights.set(MARK, new Highlight(words[k]));
   }
 
-  speed.value = String(progress.speed());
-  audio.currentTime = progress.heard(name); // it goes on where it was left, also another day
-  tell();
-  return h(
-    "div",
-    { class: "vgp vgp-listen", role: "group", "aria-label": `Listen: ${title}` },
-    audio,
-    button,
-    slider,
-    time,
-    speed,
-    problem,
-  );
+  audio.currentTime = place;
+  onVoices(settle);
+  settle();
+  return { element, pause };
 }
 
 /**

@@ -1,5 +1,6 @@
 // @ts-check
 import { h } from "./dom.js";
+import { british } from "./finder.js";
 
 /** Give the parts that every chapter has their look: Markdown cannot name them. */
 export function markParts() {
@@ -17,9 +18,13 @@ export function markParts() {
  * fades where there is more, and above a table it says so.
  */
 export function boxWide() {
-  const fits = new ResizeObserver((entries) => {
-    for (const { target } of entries) fit(/** @type {HTMLElement} */ (target));
-  });
+  // A frame later: what it says above a table makes that higher, and within the same frame this is
+  // an error of the page.
+  const fits = new ResizeObserver((entries) =>
+    requestAnimationFrame(() => {
+      for (const { target } of entries) fit(/** @type {HTMLElement} */ (target));
+    }),
+  );
   for (const table of document.querySelectorAll("article table:is(.dataframe, .table)")) {
     for (const th of table.querySelectorAll("th:empty")) th.replaceWith(h("td")); // heads nothing
     const heads = [...table.querySelectorAll("thead th")].map((th) => th.textContent);
@@ -43,10 +48,21 @@ function fit(box) {
   box.classList.toggle("vgp-cut", over - box.scrollLeft > 1);
 }
 
-/** Opened as a file, a page may not read other pages: search shows titles, and no excerpts. */
-export function calmSearch() {
+/**
+ * Let Sphinx's search find both spellings, and let its excerpts begin where a page's text does.
+ * Opened as a file, a page may not read other pages: then it shows titles, and no excerpts.
+ */
+export function mendSearch() {
   if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined")
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+  if (typeof Search === "undefined") return;
+  const { performSearch, htmlToText } = Search;
+  Search.performSearch = (query) => performSearch(british(query));
+  Search.htmlToText = (html, anchor) => {
+    const [article] = /<article class="bd-article">[^]*<\/article>/.exec(html) ?? [html];
+    const tips = /<div class="vgp-term"[^]*?<\/div>/g;
+    return htmlToText(`<div role="main">${article.replace(tips, "")}</div>`, anchor);
+  };
 }
 
 /** The theme takes the focus from its buttons when they are pressed; by keyboard one is lost then. */

@@ -229,7 +229,8 @@ const NEAR = ["Spot on!", "Close!"];
 const told = (said, far) => (NEAR.includes(far) ? `✓ ${far} ${said}.` : `${said}, so ${far}.`);
 
 /**
- * How far a guess is from the measurement, in words. Close is half to twice, or a fifth off.
+ * How far a guess is from the measurement, in words. Close is half to twice, or a fifth off; spot
+ * on is a tenth off where powers of ten count, or a fiftieth.
  *
  * @param {number} guess
  * @param {number} value
@@ -241,11 +242,11 @@ function howFar(guess, value, log, unit) {
   const way = guess > value ? "too high" : "too low";
   if (!log) {
     const off = Math.abs(guess - value);
-    if (off <= 0.2 * Math.abs(value)) return NEAR[off <= 0.05 * Math.abs(value) ? 0 : 1];
+    if (off <= 0.2 * Math.abs(value)) return NEAR[off <= 0.02 * Math.abs(value) ? 0 : 1];
     return `${amount(off, unit === "%" ? "points" : unit)} ${way}`;
   }
   const powers = Math.abs(Math.log10(guess / value));
-  if (powers <= Math.log10(2)) return NEAR[powers < 0.15 ? 0 : 1];
+  if (powers <= Math.log10(2)) return NEAR[powers <= Math.log10(1.1) ? 0 : 1];
   const factor = powers < 3 ? spoken(10 ** powers) : `10${superscript(Math.round(powers))}`;
   return `${factor} times ${way}`;
 }

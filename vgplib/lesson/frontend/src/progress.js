@@ -14,9 +14,11 @@ const DAMAGED = "vgp-progress-damaged";
  * @typedef {{version: 1, answers: Answers, votes: Record<string, Vote>,
  *   guesses: Record<string, string>, chapters: Record<string, Tally>,
  *   patients: Record<string, Diagnosed>, cards: Record<string, Grade>,
- *   heard: Record<string, number>, speed: number, missed: Record<string, string[]>}} Store
+ *   heard: Record<string, number>, speed: number, voice: string,
+ *   missed: Record<string, string[]>}} Store
  *   guesses: by prediction; an empty text where the reader wanted to see it without a guess;
  *   cards: by question of the self-test; heard: by recording, the second where it was left;
+ *   voice: the address of one of this device, or "" for the recorded one;
  *   missed: by chapter, the questions that were answered wrong and not repeated since
  */
 
@@ -45,6 +47,7 @@ function empty() {
     cards: {},
     heard: {},
     speed: 1,
+    voice: "",
     missed: {},
   };
 }
@@ -115,6 +118,7 @@ function parse(text) {
       isRecordOf(store.cards, isGrade) &&
       isRecordOf(store.heard, isPositive) &&
       isPositive(store.speed) &&
+      isText(store.voice) &&
       isRecordOf(store.missed, (ids) => Array.isArray(ids) && ids.every(isText));
     return good ? store : null;
   } catch {
@@ -314,6 +318,12 @@ export const speed = () => read().speed;
 
 /** @param {number} times */
 export const keepSpeed = (times) => update((store) => (store.speed = times));
+
+/** With which voice texts are read: one of this device, or "" for the recorded one. */
+export const voice = () => read().voice;
+
+/** @param {string} address */
+export const keepVoice = (address) => update((store) => (store.voice = address));
 
 /**
  * How far the reader is in a chapter; zeros where they have not opened it.

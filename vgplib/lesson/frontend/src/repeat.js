@@ -26,8 +26,8 @@ export function repeat(model, el) {
   let left = total;
   let asked = 0;
   const told = h("p", { class: "vgp-title", role: "status" });
-  const groups = quizzes.map(({ chapter, href, questions }) => [
-    h("p", { class: "vgp-more" }, "Of ", link(href, "this chapter"), ":"),
+  const groups = quizzes.map(({ chapter, title, href, questions }) => [
+    h("p", { class: "vgp-more" }, "Of ", link(href, title), ":"),
     questions.map((question) => {
       let done = false;
       asked += 1;

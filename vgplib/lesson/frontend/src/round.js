@@ -70,7 +70,7 @@ export function openRound(number, cards, grade, another) {
     body.replaceChildren(
       first,
       ...copied(short),
-      h("details", {}, h("summary", {}, words(long)), ...copied(long)),
+      h("details", { ontoggle: shown }, h("summary", {}, words(long)), ...copied(long)),
       h(
         "div",
         { class: "vgp-marks", role: "group", "aria-labelledby": asked.id },
@@ -82,6 +82,16 @@ export function openRound(number, cards, grade, another) {
     );
     listen(`card-${card.name}`, [...body.querySelectorAll(":scope > h3 + p")], title.textContent ?? "");
     first.focus({ preventScroll: true });
+  }
+
+  /**
+   * What was unfolded comes into view: on a phone it begins below the edge.
+   *
+   * @param {Event} event
+   */
+  function shown({ currentTarget }) {
+    const fold = /** @type {HTMLDetailsElement} */ (currentTarget);
+    if (fold.open) fold.scrollIntoView({ block: "nearest" });
   }
 
   /**

@@ -69,8 +69,12 @@ export function makeStage(column) {
     cursor.move(film.moment());
   }
 
+  // A frame later: what is painted changes the sizes that are watched, and within the same frame this
+  // is an error of the page.
+  let later = 0;
   const observer = new ResizeObserver(() => {
-    if (fit()) paint();
+    cancelAnimationFrame(later);
+    later = requestAnimationFrame(() => void (fit() && paint()));
   });
   for (const part of [picture, column, legend]) observer.observe(part);
 
@@ -121,6 +125,7 @@ export function makeStage(column) {
     },
     stop() {
       observer.disconnect();
+      cancelAnimationFrame(later);
       film.stop();
     },
   };

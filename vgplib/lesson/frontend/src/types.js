@@ -51,8 +51,8 @@
  *   question: Segment[], hint?: Segment[], section?: Link, bench?: Link,
  *   answers: any[]}} Question
  * @typedef {{id: string, chapter: string, title: string, questions: Question[]}} QuizSpec
- * @typedef {{id: string, quizzes: {chapter: string, href: string, questions: Question[]}[]}}
- *   RepeatSpec
+ * @typedef {{id: string, quizzes: {chapter: string, title: string, href: string,
+ *   questions: Question[]}[]}} RepeatSpec
  * @typedef {number | number[] | string} Chosen  what a reader answered
  * @typedef {"holds" | "depends" | "false"} Vote  what a reader says to a claim
  *
