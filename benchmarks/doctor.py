@@ -3,8 +3,9 @@
 There are several wards. The rules were calibrated on the first; the others were made without
 a look at the rules, and what the doctor missed there at first sight was mended. ``python -m
 benchmarks.doctor`` examines all; ``make bench`` runs it too. Evidence is gathered once a case, and
-then judged as it is, without each rule in turn, and with each threshold moved. With ``--write``,
-the figures go to where ``vgp.doctor.rules()`` and ``vgp.doctor.calibration()`` read them.
+then judged as it is, without each condition in turn, and with each threshold moved. With
+``--write``, the figures go to where ``vgp.doctor.rules()`` and ``vgp.doctor.calibration()`` read
+them.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.doctor.case import Case
 from tests.doctor.wards import WARDS
 from vgplib.doctor.calibration import FIGURES, interval
-from vgplib.doctor.examining.evidence import Evidence, gather
-from vgplib.doctor.judging.rules import FIRST, RULES, Rule, judged
-from vgplib.doctor.visit import check_in
+from vgplib.doctor.conditions import CONDITIONS, judged
+from vgplib.doctor.conditions.condition import Condition
+from vgplib.doctor.copies import snapshot
+from vgplib.doctor.evidence.gather import Evidence, gather
 
 MOVES = (0.1, 1 / 3, 3, 10)  # of a threshold
 
@@ -55,17 +57,16 @@ def examined(cases: list[Case]) -> list[tuple[Case, Evidence]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.manual_seed(0)
-            found.append((case, gather(check_in(model, loss, optimizer, 3))))
+            found.append((case, gather(snapshot(model, loss, optimizer, 3))))
     return found
 
 
-def score(
-    seen: list[tuple[Case, Evidence]],
-    rules: tuple[Rule, ...] = RULES,
-    first: tuple[Rule, ...] = FIRST,
-) -> Score:
-    """Judge all of the evidence by some rules."""
-    said = [(c.condition, {f.condition for f in judged(e, rules, first)}) for c, e in seen]
+ALL = tuple(CONDITIONS.values())
+
+
+def score(seen: list[tuple[Case, Evidence]], conditions: tuple[Condition, ...] = ALL) -> Score:
+    """Judge all of the evidence by some conditions."""
+    said = [(c.condition, {f.condition for f in judged(e, conditions)}) for c, e in seen]
     sick = [(condition, found) for condition, found in said if condition]
     well = [found for condition, found in said if not condition]
     return Score(
@@ -84,8 +85,7 @@ def figures(seen: list[tuple[Case, Evidence]]) -> dict[str, Any]:
     """
     said = [(c, {f.condition for f in judged(e)}) for c, e in seen]
     conditions = {}
-    for rule in (*FIRST, *RULES):
-        name = rule.condition
+    for name in CONDITIONS:
         has = [told for c, told in said if c.condition == name]
         wrongly = sum(name in told and name not in {c.condition, *c.also} for c, told in said)
         conditions[name] = [sum(name in told for told in has), len(has), wrongly]
@@ -125,20 +125,18 @@ def show(title: str, seen: list[tuple[Case, Evidence]]) -> None:
 
 
 def ablate(seen: list[tuple[Case, Evidence]]) -> None:
-    """Print what each rule adds, and what moving its threshold would do."""
+    """Print what each condition adds, and what moving its threshold would do."""
     whole = score(seen)
-    print("\nbalanced accuracy and conditions named, without a rule, and with its threshold moved")
+    print("\nbalanced accuracy and conditions named, without one, and with its threshold moved")
     print(f"  {'as it is':20} {whole.balanced:.3f} {whole.named}")
-    for rule in (*FIRST, *RULES):
-        rest = tuple(r for r in RULES if r is not rule), tuple(r for r in FIRST if r is not rule)
-        without = score(seen, *rest)
+    for condition in ALL:
+        without = score(seen, tuple(c for c in ALL if c is not condition))
         moved = []
-        for factor in MOVES if rule.threshold and rule in RULES else ():
-            other = replace(rule, threshold=rule.threshold * factor)
-            with_other = tuple(other if r is rule else r for r in RULES)
-            result = score(seen, with_other)
+        for factor in MOVES if condition.threshold and not condition.alone else ():
+            other = replace(condition, threshold=condition.threshold * factor)
+            result = score(seen, tuple(other if c is condition else c for c in ALL))
             moved.append(f"x{factor:.2g}: {result.balanced:.3f} {result.named}")
-        line = f"  {rule.condition:20} {without.balanced:.3f} {without.named}   " + "  ".join(moved)
+        line = f"  {condition.name:20} {without.balanced:.3f} {without.named}   " + "  ".join(moved)
         print(line.rstrip())
 
 

@@ -48,12 +48,12 @@ for _ in range(3):
 own = peak() - before
 if sys.argv[1] != "large":
     vgp.examine(model, loss, optimizer=optimizer)
-steps, visits = [], []
+steps, examinations = [], []
 for _ in range(1 if sys.argv[1] == "large" else 5):
     steps += [timed(bare) for _ in range(3)]
-    visits.append(timed(lambda: vgp.examine(model, loss, optimizer=optimizer)))
+    examinations.append(timed(lambda: vgp.examine(model, loss, optimizer=optimizer)))
 count = sum(p.numel() for p in model.parameters())
-print(count, statistics.median(steps), statistics.median(visits), own, peak() - before)
+print(count, statistics.median(steps), statistics.median(examinations), own, peak() - before)
 """
 
 CASES = {
@@ -70,9 +70,9 @@ def main() -> None:
     for name, about in CASES.items():
         command = [sys.executable, "-c", _RUN, name]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        count, step, visit, own, both = map(float, done.stdout.split())
-        ratio = f"{visit / step:.1f}"
-        print(f"{about:36}{count / 1e6:>11.1f}M{visit:>9.2f}{ratio:>12}{both / own:>20.2f}")
+        count, step, examination, own, both = map(float, done.stdout.split())
+        ratio = f"{examination / step:.1f}"
+        print(f"{about:36}{count / 1e6:>11.1f}M{examination:>9.2f}{ratio:>12}{both / own:>20.2f}")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ _HOMES = {
     "experiments": "vgplib.experiments",
     "figures": "vgplib.numbers",
     "measure": "vgplib.measures.layers",
-    "record": "vgplib.measures.light",
+    "record": "vgplib.measures.record",
     "examine": "vgplib.doctor.examine",
     "doctor": "vgplib.doctor",
     "watch": "vgplib.doctor.watching.watch",

@@ -1,13 +1,16 @@
 """What the tests of cards and pages are made of: diagnoses, and a reader of HTML."""
 
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import torch
 from torch import nn
 
 import vgplib as vgp
-from vgplib.doctor.diagnosis import Diagnosis, Finding, Remedy
+from vgplib.doctor.conditions import CONDITIONS
+from vgplib.doctor.conditions.condition import Remedy
+from vgplib.doctor.diagnosis import Diagnosis
 
 VOID = {"meta", "br", "img", "link", "input"}
 
@@ -54,8 +57,9 @@ def hand_made(where, measured, condition="vanishing", extra=""):
         Remedy("he", f"Initialise{extra}", f"It helps.{extra}", f"x = 1{extra}\nif x:\n    y = 2"),
     )
     evidence = {f"first over last{extra}": 1e-18, "blown": math.inf, "unknown": math.nan}
-    first = Finding(condition, "critical", tuple(where), "bias", evidence, remedies)
-    return Diagnosis((first, Finding("frozen", "mild", (), "", {})), measured, (0.7, 0.5))
+    first = CONDITIONS[condition].finding("critical", tuple(where), "bias", evidence)
+    second = CONDITIONS["frozen"].finding("mild", (), "", {})
+    return Diagnosis((replace(first, remedies=remedies), second), measured, (0.7, 0.5))
 
 
 def twelve_sigmoids():

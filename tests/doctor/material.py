@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vgplib.doctor.remedies.drafting import Case
-from vgplib.doctor.remedies.treatments import TREATMENTS, NotApplicable, apply
+from vgplib.doctor.remedies.case import Case, NotApplicable
+from vgplib.doctor.remedies.treatment import TREATMENTS, apply
 from vgplib.networks import digits
 
 

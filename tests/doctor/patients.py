@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,9 +11,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from tests.doctor.material import he, mlp, on_digits, sgd
-from vgplib.doctor.diagnosis import Diagnosis, Finding
-from vgplib.doctor.remedies.prescriptions import remedies
-from vgplib.doctor.visit import check_in
+from vgplib.doctor.conditions import CONDITIONS
+from vgplib.doctor.copies import snapshot
+from vgplib.doctor.diagnosis import Diagnosis
+from vgplib.doctor.remedies.prescribing import remedies
 from vgplib.networks import digits
 
 # name -> () -> (model, loss, optimizer, condition, cause, where)
@@ -328,5 +330,6 @@ def diagnosed(name: str, **changes: Any) -> Diagnosis:
     """What the doctor would say about a patient, put together by hand."""
     model, loss, optimizer, condition, cause, where = PATIENTS[name]()
     found = remedies(condition, cause, where, model, loss, optimizer)
-    finding = Finding(condition, "serious", where, cause, {}, changes.get("remedies", found))
-    return Diagnosis((finding,), None, (), check_in(model, loss, optimizer, 3))
+    finding = CONDITIONS[condition].finding("serious", where, cause, {})
+    finding = replace(finding, remedies=changes.get("remedies", found))
+    return Diagnosis((finding,), None, (), snapshot(model, loss, optimizer, 3))

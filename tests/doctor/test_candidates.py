@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import vgplib as vgp
-from vgplib.doctor.examining.candidates import flat_share
+from vgplib.doctor.evidence.recurrent_saturation import flat_share
 
 FLAT = 0.95**0.5  # beyond, 1 - h^2 is below 0.05
 

@@ -277,7 +277,7 @@ def test_more_steps_than_asked_for_only_where_they_are_cheap():
 def test_the_rules_are_a_table_with_every_condition_once():
     table = vgp.doctor.rules()
     assert table.index.is_unique
-    assert set(table.index) == set(vgp.doctor.vocabulary.CONDITIONS)
+    assert set(table.index) == set(vgp.doctor.conditions.CONDITIONS)
     assert table[["evidence", "source"]].map(len).min().min() > 0
 
 

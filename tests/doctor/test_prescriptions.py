@@ -10,11 +10,12 @@ from torch import nn
 
 from tests.doctor.material import mlp, on_digits, sgd
 from tests.doctor.patients import PATIENTS, Functional, Handmade
-from vgplib.doctor.remedies.anatomy import parts
-from vgplib.doctor.remedies.drafting import listed
-from vgplib.doctor.remedies.prescriptions import in_vain, remedies
-from vgplib.doctor.remedies.treatments import TREATMENTS, apply
-from vgplib.doctor.vocabulary import CAUSES, CONDITIONS
+from vgplib.doctor.conditions import CONDITIONS
+from vgplib.doctor.conditions.causes import CAUSES
+from vgplib.doctor.evidence.parts import parts
+from vgplib.doctor.remedies.case import listed
+from vgplib.doctor.remedies.prescribing import remedies
+from vgplib.doctor.remedies.treatment import TREATMENTS, apply
 
 
 def fresh(name):
@@ -61,14 +62,27 @@ def test_every_condition_and_cause_has_remedies_that_run():
             apply(code, model, loss, sgd(model))
 
 
+@pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS)
+def test_a_record_names_what_there_is(condition):
+    """Records know treatments, causes and each other by name alone."""
+    assert set(condition.remedies) - {""} <= set(CAUSES) and "" in condition.remedies
+    keys = {key for keys in condition.remedies.values() for key in keys.split()}
+    assert keys | set(condition.controls) <= set(TREATMENTS)
+    assert set(condition.implies) <= set(CONDITIONS) - {condition.name}
+
+
 def test_every_treatment_is_given_for_something():
     given_for = set()
     for name in PATIENTS:
         model, loss, _, condition, cause, where = fresh(name)
         given_for |= {r.key for r in remedies(condition, cause, where, model, loss)}
-        given_for |= set(in_vain(condition))
-    # Each patient has one cause: these three belong to others, and are tried in test_treatments.
-    assert set(TREATMENTS) - given_for <= {"scale_branches", "zero_biases", "layer_norm"}
+        given_for |= set(CONDITIONS[condition].controls)
+    # Each patient has one cause: these belong to others, and are tried in test_treatments and
+    # test_reported.
+    others = {"scale_branches", "zero_biases", "layer_norm", "drop_last_activation"}
+    others |= {"guard_rows", "guard_means", "bound_exponent", "safe_division", "drop_targets"}
+    others |= {"wider_axis", "find_zero", "unclamp"}
+    assert set(TREATMENTS) - given_for <= others
 
 
 def test_what_can_be_applied_comes_before_what_has_to_be_done_by_hand():

@@ -9,7 +9,7 @@ from torch import nn
 import vgplib as vgp
 from tests.doctor.material import he, mlp, on_digits, refused, sgd, treat
 from tests.doctor.patients import PATIENTS, Block
-from vgplib.doctor.remedies.treatments import apply
+from vgplib.doctor.remedies.treatment import apply
 
 
 def test_hidden_activations_are_swapped_and_the_last_one_is_not():

@@ -8,7 +8,8 @@ import torch
 import vgplib as vgp
 from tests.doctor.wards import WARDS
 from vgplib.doctor.calibration import figures
-from vgplib.doctor.vocabulary import CAUSES, CONDITIONS
+from vgplib.doctor.conditions import CONDITIONS
+from vgplib.doctor.conditions.causes import CAUSES
 
 # Not found, and not mended: what would find it would call much that is well sick.
 MISSED = {

@@ -9,7 +9,8 @@ import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from tests.doctor.wards import WARDS
-from vgplib.doctor.vocabulary import CAUSES, CONDITIONS
+from vgplib.doctor.conditions import CONDITIONS
+from vgplib.doctor.conditions.causes import CAUSES
 
 ALL = [pytest.param(case, id=f"{ward}-{case.name}") for ward in WARDS for case in WARDS[ward]]
 HEALTHY = [each for each in ALL if each.values[0].condition is None]

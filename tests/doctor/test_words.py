@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 import vgplib as vgp
-from vgplib.doctor.diagnosis import SEVERITIES, Diagnosis, Finding, Remedy
+from vgplib.doctor.conditions import CONDITIONS
+from vgplib.doctor.conditions.causes import CAUSES
+from vgplib.doctor.conditions.condition import SEVERITIES, Remedy
+from vgplib.doctor.diagnosis import Diagnosis
 from vgplib.doctor.output import words
-from vgplib.doctor.vocabulary import CAUSES, CONDITIONS
 
 
 def deep_net(activation=nn.Sigmoid, depth=20):
@@ -28,8 +31,16 @@ def measured():
     return vgp.measure(*deep_net())
 
 
-def finding(condition="vanishing", where=("0",), evidence=None, remedies=(), severity="critical"):
-    return Finding(condition, severity, where, "bias", evidence or {}, remedies)
+def finding(
+    condition="vanishing",
+    where=("0",),
+    evidence=None,
+    remedies=(),
+    severity="critical",
+    cause="bias",
+):
+    found = CONDITIONS[condition].finding(severity, where, cause, evidence or {})
+    return replace(found, remedies=remedies)
 
 
 # Every character there is, control characters and lone surrogates too. Five of them take up to
@@ -39,13 +50,13 @@ REMEDIES = st.builds(
     Remedy, st.just("key"), st.lists(NAMES).map(" ".join), st.lists(NAMES).map(" ".join), NAMES
 )
 FINDINGS = st.builds(
-    Finding,
+    finding,
     st.sampled_from(sorted(CONDITIONS)),
-    st.sampled_from(SEVERITIES),
     st.lists(NAMES, max_size=30).map(tuple),
-    st.sampled_from([*CAUSES, ""]),
     st.dictionaries(NAMES, st.floats(), max_size=12),
     st.lists(REMEDIES, max_size=3).map(tuple),
+    st.sampled_from(SEVERITIES),
+    st.sampled_from([*CAUSES, ""]),
 )
 
 

@@ -53,10 +53,10 @@ def test_what_is_looked_at_does_not_change_a_run():
 CURES = {
     "vanishing": "tanh",
     "exploding": "redraw",
-    "dead": "redraw",
+    "dead_relu": "redraw",
     "saturation": "redraw",
-    "rate_low": "larger_steps",
-    "rate_high": "smaller_steps",
+    "lr_too_low": "larger_steps",
+    "lr_too_high": "smaller_steps",
     "labels": "labels",
 }
 

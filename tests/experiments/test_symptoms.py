@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 import vgplib as vgp
-from vgplib.experiments import freeze_test, plateau, update_ratio
+from vgplib.experiments import freezing, plateau, update_ratio
 from vgplib.experiments import steps as training
 from vgplib.networks import FeedForward, digits
 
@@ -50,8 +50,8 @@ def test_copies_with_frozen_layers_are_networks_with_frozen_layers():
     depth, seed, steps = 3, 1, 10
     x, y, _, _ = digits()
     net = FeedForward(64, 64, depth, "relu", "he", outputs=10, seed=seed, dtype=torch.float32)
-    plans = freeze_test._plans(depth)
-    copies = freeze_test.Copies(net, len(plans))
+    plans = freezing._plans(depth)
+    copies = freezing.Copies(net, len(plans))
     free = torch.tensor([[float(k not in plan) for k in range(depth + 1)] for plan in plans])
     rule = torch.optim.SGD(copies.parameters, lr=0.03, momentum=0.9)
     alone = [copy.deepcopy(net) for _ in plans]

@@ -285,7 +285,7 @@ def test_a_loss_that_cannot_be_measured_says_why(loss, message):
 
 def test_the_import_is_light():
     code = (
-        "import sys, vgplib.networks, vgplib.measures.layers, vgplib.measures.light, "
+        "import sys, vgplib.networks, vgplib.measures.layers, vgplib.measures.record, "
         "vgplib.measures.theory; "
         "print([m for m in ('xarray', 'pandas', 'scipy', 'sklearn', 'matplotlib') "
         "if m in sys.modules])"

@@ -1,8 +1,8 @@
 """The doctor: a model comes in, a diagnosis with its proof goes out."""
 
-from vgplib.doctor.calibration import calibration
-from vgplib.doctor.diagnosis import Diagnosis, Finding, Remedy
+from vgplib.doctor.calibration import calibration, rules
+from vgplib.doctor.conditions.condition import Finding, Remedy
+from vgplib.doctor.diagnosis import Diagnosis
 from vgplib.doctor.examine import examine
-from vgplib.doctor.judging.rules import rules
 
 __all__ = ["Diagnosis", "Finding", "Remedy", "calibration", "examine", "rules"]

@@ -10,6 +10,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vgplib.doctor.conditions import CONDITIONS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -54,3 +56,22 @@ def calibration() -> pd.DataFrame:
             "balanced accuracy": f"{(found['found'] / sick + well / healthy) / 2:.3f}",
         }
     return pd.DataFrame(columns)
+
+
+def rules() -> pd.DataFrame:
+    """The rules as a table: condition, evidence, threshold, source, calibration.
+
+    The calibration says in how many of the models that have it, of all that are known, the
+    condition was named, and in how many others it was told without being there.
+    """
+    import pandas as pd
+
+    counts = figures()["now"]["conditions"]
+    rows = []
+    for condition in CONDITIONS.values():
+        named, of, wrongly = counts[condition.name]
+        calibration = f"{named} of {of}; wrongly {wrongly}"
+        told = condition.looks_at, condition.threshold, condition.source
+        rows.append((condition.name, *told, calibration))
+    columns = ["condition", "evidence", "threshold", "source", "calibration"]
+    return pd.DataFrame(rows, columns=columns).set_index("condition")

@@ -1,11 +1,13 @@
-"""What the doctor says: findings, remedies, and the diagnosis that holds them."""
+"""The diagnosis: what was found, and all that can be asked of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vgplib.doctor.vocabulary import CONDITIONS
+from vgplib.doctor.conditions import CONDITIONS
+from vgplib.doctor.conditions.condition import Finding, Remedy
+from vgplib.doctor.copies import Snapshot
 
 if TYPE_CHECKING:
     import os
@@ -13,56 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
-
-SEVERITIES = ("critical", "serious", "mild")
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """Something to do about a finding.
-
-    Attributes:
-        key: Of the treatment that tries it: see ``vgplib.doctor.remedies.treatments``.
-        name: What to do, in a few words.
-        why: How it acts on the cause.
-        code: The Python to paste.
-    """
-
-    key: str
-    name: str
-    why: str
-    code: str
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong, with its proof.
-
-    Attributes:
-        condition: One of :data:`~vgplib.doctor.vocabulary.CONDITIONS`.
-        severity: critical (it cannot learn), serious (it learns badly), or mild.
-        where: Exact names of modules or parameters, the worst first; empty for the whole model.
-        cause: One of :data:`~vgplib.doctor.vocabulary.CAUSES`, or "" if none is sure.
-        evidence: What was measured: name -> number.
-        remedies: What to do, the most likely first.
-    """
-
-    condition: str
-    severity: str
-    where: tuple[str, ...]
-    cause: str
-    evidence: dict[str, float]
-    remedies: tuple[Remedy, ...] = ()
-
-    @property
-    def explanation(self) -> str:
-        """One sentence that a newcomer understands."""
-        return CONDITIONS[self.condition].meaning
-
-    @property
-    def lesson(self) -> str:
-        """The chapter that teaches it."""
-        return CONDITIONS[self.condition].lesson
 
 
 @dataclass(frozen=True)
@@ -73,7 +25,7 @@ class Diagnosis:
         findings: Most severe first; empty for a healthy model.
         measured: What :func:`vgp.measure` saw at the weights the model came with.
         losses: The loss at those weights, and after each step that was tried.
-        visit: A copy of the model, its loss and its optimizer, for :meth:`try_remedies`.
+        snapshot: A copy of the model, its loss and its optimizer, for :meth:`try_remedies`.
         notes: What could not be tried, and why.
         asked: The conditions that were looked for.
     """
@@ -81,7 +33,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     measured: xr.Dataset | None
     losses: tuple[float, ...]
-    visit: Any = field(default=None, repr=False)
+    snapshot: Snapshot | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     asked: frozenset[str] = frozenset(CONDITIONS)
 
@@ -102,7 +54,7 @@ class Diagnosis:
 
     def try_remedies(self) -> pd.DataFrame:
         """Apply each remedy to a copy, measure again and train a little: a table, best first."""
-        from vgplib.doctor.remedies.trials import try_remedies
+        from vgplib.doctor.trials.trying import try_remedies
 
         return try_remedies(self)
 

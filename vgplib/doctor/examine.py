@@ -9,12 +9,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from vgplib.doctor.diagnosis import SEVERITIES, Diagnosis
-from vgplib.doctor.examining.evidence import Evidence, gather
-from vgplib.doctor.examining.steps import changed_nothing
-from vgplib.doctor.judging.rules import judged
-from vgplib.doctor.remedies.prescriptions import remedies
-from vgplib.doctor.visit import check_in, learning_rates
+from vgplib.doctor.conditions import judged
+from vgplib.doctor.conditions.condition import SEVERITIES
+from vgplib.doctor.copies import learning_rates, snapshot
+from vgplib.doctor.diagnosis import Diagnosis
+from vgplib.doctor.evidence.gather import Evidence, gather
+from vgplib.doctor.evidence.trial import changed_nothing
+from vgplib.doctor.remedies.prescribing import remedies
 from vgplib.measures.layers import eager
 
 LEAST_RATE = 1e-8  # below it, steps that change nothing are no sign of having converged
@@ -49,18 +50,16 @@ def examine(
             ran last.
     """
     with eager():  # to compile takes longer than all of this, and needs a compiler
-        visit = check_in(model, loss, optimizer, steps)
-        evidence = gather(visit)
+        given = snapshot(model, loss, optimizer, steps)
+        evidence = gather(given)
     found = judged(evidence)
     if not found:
         _refuse_unseen(evidence)
-    kept = visit.kept()
+    # The caller's own may change before a remedy is tried.
+    kept = given.copied()
+    given_now = kept.model, kept.loss, kept.optimizer
     found = [
-        replace(
-            f,
-            remedies=remedies(f.condition, f.cause, f.where, kept.model, kept.loss, kept.optimizer),
-        )
-        for f in found
+        replace(f, remedies=remedies(f.condition, f.cause, f.where, *given_now)) for f in found
     ]
     order = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
     measured = evidence.first.data if evidence.first is not None else None
@@ -80,7 +79,7 @@ def _refuse_unseen(evidence: Evidence) -> None:
             "nothing could be measured: the loss has no gradient, and the model has no parameter "
             "that is to learn. Give the model with its layers, and a loss of its output."
         )
-    trial, optimizer = evidence.trial, evidence.visit.optimizer
+    trial, optimizer = evidence.trial, evidence.snapshot.optimizer
     if trial is None or optimizer is None:
         return
     rate = max(learning_rates(optimizer), default=math.inf)

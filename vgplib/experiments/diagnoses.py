@@ -24,15 +24,15 @@ LEAP, CREEP = 1e-1, 1e-5  # of one step, relative to the weights: too large, and
 
 TRUTH = {
     "wren": "vanishing",
-    "finch": "rate_low",
+    "finch": "lr_too_low",
     "heron": "healthy",
-    "robin": "dead",
+    "robin": "dead_relu",
     "swift": "labels",
     "crane": "exploding",
     "lark": "converged",
     "raven": "vanishing",
     "stork": "saturation",
-    "tern": "rate_high",
+    "tern": "lr_too_high",
     "plover": "exploding",
     "dove": "healthy",
 }
@@ -111,7 +111,7 @@ def _saturation(e: Evidence) -> Judged:
     return False, f"no more than {percent(e.flat)} of a layer start in the flat part"
 
 
-def _rate_low(e: Evidence) -> Judged:
+def _lr_too_low(e: Evidence) -> Judged:
     most = float(e.update.max())
     if e.loss[0] < 0.05:
         return False, f"steps are small since the loss is: {figures(e.loss[0], 1)}"
@@ -125,7 +125,7 @@ def _rate_low(e: Evidence) -> Judged:
     return False, f"steps aren't tiny: the fastest layer moves by {figures(most, 1)} of its size"
 
 
-def _rate_high(e: Evidence) -> Judged:
+def _lr_too_high(e: Evidence) -> Judged:
     least, most = float(e.update.min()), float(e.update.max())
     if e.ratio > EXPLODED:
         return False, "the steps are huge, but so is the signal that makes them"
@@ -169,10 +169,10 @@ def _healthy(e: Evidence) -> Judged:
 DIAGNOSES: dict[str, tuple[str, Callable[[Evidence], Judged]]] = {
     "vanishing": ("vanishing", _vanishing),
     "exploding": ("exploding", _exploding),
-    "dead": ("dead units", _dead),
+    "dead_relu": ("dead units", _dead),
     "saturation": ("saturation", _saturation),
-    "rate_low": ("rate too low", _rate_low),
-    "rate_high": ("rate too high", _rate_high),
+    "lr_too_low": ("rate too low", _lr_too_low),
+    "lr_too_high": ("rate too high", _lr_too_high),
     "labels": ("broken labels", _labels),
     "converged": ("converged", _converged),
     "healthy": ("healthy", _healthy),

@@ -27,7 +27,7 @@ _CERTAIN = (1 + math.sqrt(1 - SATURATED)) / 2
 
 
 @dataclass(slots=True)
-class Tally:
+class Counts:
     """Statistics over the entries of one layer's activations.
 
     Attributes:
@@ -46,7 +46,7 @@ class Tally:
     units: int = 0
     dead: float = math.nan
 
-    def __add__(self, other: Tally) -> Tally:
+    def __add__(self, other: Counts) -> Counts:
         """Both together, as where the gates of a cell are parts of one layer."""
         entries = self.entries + other.entries
         a, b = self.entries / entries, other.entries / entries
@@ -54,7 +54,7 @@ class Tally:
         squares = a * (self.variance + self.mean**2) + b * (other.variance + other.mean**2)
         units = self.units + other.units
         dead = [t.dead * t.units for t in (self, other) if t.units]
-        return Tally(
+        return Counts(
             entries,
             mean,
             squares - mean**2,
@@ -159,7 +159,7 @@ class Activity:
             judged = int(choices.sum())
         (moments,) = _moments(p[None])
         share = int(certain.sum()) / max(judged, 1)
-        _credit(layer, "softmax", Tally(p.numel(), *moments, share))
+        _credit(layer, "softmax", Counts(p.numel(), *moments, share))
 
     def add_attention(
         self,
@@ -194,20 +194,20 @@ class Activity:
     def finish(self) -> None:
         """Work out what waits."""
         for (call, *_, channels), group in self._waiting.items():
-            tallies = _tallies(call, [z for *_, z in group], channels)
-            for (layer, name, _), tally in zip(group, tallies, strict=True):
-                _credit(layer, name, tally)
+            counts = _counts(call, [z for *_, z in group], channels)
+            for (layer, name, _), one in zip(group, counts, strict=True):
+                _credit(layer, name, one)
         self._waiting.clear()
         self._entries = 0
 
 
-def _credit(layer: Layer, name: str, tally: Tally) -> None:
-    before = layer.tallies.get(name)
-    layer.tallies[name] = tally if before is None else before + tally
+def _credit(layer: Layer, name: str, one: Counts) -> None:
+    before = layer.counts.get(name)
+    layer.counts[name] = one if before is None else before + one
 
 
-def _tallies(call: _FromValue | _Call, tensors: list[Tensor], channels: int) -> list[Tally]:
-    """One tally for each of some values, or else inputs, of one shape."""
+def _counts(call: _FromValue | _Call, tensors: list[Tensor], channels: int) -> list[Counts]:
+    """Counts of each of some values, or else inputs, of one shape."""
     x = tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)
     if x.dim() == 1:
         x = x[:, None]
@@ -233,7 +233,7 @@ def _tallies(call: _FromValue | _Call, tensors: list[Tensor], channels: int) -> 
     low = slopes.flatten(1).numpy(force=True) < flat
     entries, width = low.shape[1], steepest.shape[1]
     return [
-        Tally(
+        Counts(
             entries,
             *moment,
             int(np.count_nonzero(row)) / entries,

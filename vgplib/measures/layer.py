@@ -16,7 +16,7 @@ from torch.autograd.graph import GradientEdge
 from vgplib.measures.norms import norm
 
 if TYPE_CHECKING:
-    from vgplib.measures.activity import Tally
+    from vgplib.measures.activity import Counts
 
 # Kinds that multiply by a matrix of weights: they make up the depth of a network.
 MATRICES = ("linear", "conv", "attention")
@@ -39,7 +39,7 @@ class Layer:
         merged: Layers whose outputs were put together with what comes from this one.
         output: Norm of z.
         steps: Of a recurrent layer: norms of dloss/dx_t, oldest first.
-        tallies: What each activation that follows made of z, or of a part of it, by name.
+        counts: What each activation that follows made of z, or of a part of it, by name.
         activation: That activation's name; of several, the first one's.
         trouble: "input" or "output" where that is not finite.
         signal: Norm of dloss/dz; NaN where the loss does not depend on z.
@@ -62,7 +62,7 @@ class Layer:
     merged: set[Layer] = field(default_factory=set)
     output: float = math.nan
     steps: Sequence[float] = ()
-    tallies: dict[str, Tally] = field(default_factory=dict)
+    counts: dict[str, Counts] = field(default_factory=dict)
     activation: str = ""
     trouble: str = ""
     signal: float = math.nan
@@ -113,9 +113,9 @@ class Layer:
         self.signal = math.hypot(self.signal, value) if self.has_signal else value
         self.has_signal = True
 
-    def tally(self, *names: str) -> Tally | None:
+    def count(self, *names: str) -> Counts | None:
         """What activations of these names, or all that follow, made of z; None if none does."""
-        found = [t for name, t in self.tallies.items() if name in names or not names]
+        found = [t for name, t in self.counts.items() if name in names or not names]
         return functools.reduce(operator.add, found) if found else None
 
     @property
@@ -129,6 +129,6 @@ class Layer:
         return self.shape.numel()
 
 
-def homes(parameter: str) -> tuple[str, str]:
+def owners(parameter: str) -> tuple[str, str]:
     """The names that the layer of a parameter may have: the parameter's own, or its module's."""
     return parameter, parameter.rpartition(".")[0]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vgplib.measures.layer import Layer
 from vgplib.measures.preserve import left_as_they_were
-from vgplib.measures.record import Look, Recorder
+from vgplib.measures.recorder import OnLayer, Recorder
 from vgplib.measures.report import Parameter, report
 from vgplib.measures.uncheckpointed import uncheckpointed
 from vgplib.measures.updates import updates
@@ -66,12 +66,16 @@ def measure(
             torch: PyTorch's version.
 
     Raises:
-        ValueError: The loss is not a scalar tensor or is not connected to the model; no layer
-            ran; a layer cannot take its input; or parameters are not made yet. Whatever else
-            ``loss`` raises passes through, with a note of the layer that ran last.
-        TypeError: ``model`` is no module, or ``loss`` does not take it as its one argument.
+        ValueError: The loss is not a real scalar tensor or is not connected to the model; no layer
+            ran; a layer cannot take its input; parameters are complex, without numbers, or not made
+            yet; or the optimizer holds none of them. Whatever else ``loss`` raises passes through,
+            with a note of the layer that ran last.
+        TypeError: ``model`` is no module, ``loss`` does not take it as its one argument, or
+            ``optimizer`` is none.
     """
     check_arguments(model, loss)
+    if optimizer is not None:
+        check_optimizer(optimizer, model)
     modules = dict(model.named_modules())
     with left_as_they_were(list(modules.values())):
         seen = observe(modules, loss, model)
@@ -97,7 +101,7 @@ def observe(
     modules: dict[str, nn.Module],
     loss: Callable[[nn.Module], Tensor],
     model: nn.Module,
-    look: Look | None = None,
+    on_layer: OnLayer | None = None,
     leaves: list[Tensor] | None = None,
 ) -> Seen:
     """Run one forward and one backward pass, and nothing else: the caller puts things back.
@@ -106,14 +110,14 @@ def observe(
         modules: All modules of the model by name.
         loss: As in :func:`measure`.
         model: The model.
-        look: Called with each layer as it runs, its input and its output.
+        on_layer: Called with each layer as it runs, its input and its output.
         leaves: Tensors that the backward pass has to reach besides; may be filled while it runs.
 
     Raises:
         ValueError: As :func:`measure`.
     """
     parameters = _parameters(modules)
-    recorder = Recorder(modules, look)
+    recorder = Recorder(modules, on_layer)
     if leaves is not None:
         recorder.leaves = leaves
     with torch.enable_grad(), eager(), uncheckpointed():
@@ -147,6 +151,8 @@ def check_loss(value: object) -> Tensor:
             f"the loss must be a scalar tensor, not one of shape {tuple(value.shape)}: "
             "take its mean or sum."
         )
+    if value.is_complex():
+        raise ValueError("the loss must be real, not complex: take its .real, or its .abs().")
     if not value.requires_grad:
         raise ValueError(
             "the loss is detached from the network, so it has no gradient: compute it from the "
@@ -160,9 +166,21 @@ def check_arguments(model: object, loss: object) -> None:
 
     Raises:
         TypeError: ``model`` is no module, or ``loss`` does not take it as its one argument.
+        ValueError: Parameters are complex, or have no numbers.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
+    for name, parameter in model.named_parameters():
+        if parameter.is_complex():
+            raise ValueError(
+                f"parameter {name!r} is complex, and only real ones can be measured: hold its real "
+                "and its imaginary part as two."
+            )
+        if parameter.is_meta:
+            raise ValueError(
+                f"parameter {name!r} is on the meta device, where it has no numbers: give the "
+                'model some first, with model.to_empty(device="cpu") and an initialisation.'
+            )
     if not callable(loss):
         raise TypeError(
             f"loss must be a function of the model, not {type(loss).__name__}: "
@@ -177,6 +195,27 @@ def check_arguments(model: object, loss: object) -> None:
                 f"loss must take the model as its one argument, but its signature is {signature} "
                 f"({problem}). Wrap it: lambda model: your_loss(model, x, y)."
             ) from None
+
+
+def check_optimizer(optimizer: object, model: nn.Module) -> None:
+    """See that an optimizer can train a model.
+
+    Raises:
+        TypeError: It is none.
+        ValueError: It holds none of the model's parameters.
+    """
+    # Anything with groups and a step will do: some optimizers are no torch.optim.Optimizer.
+    if not (hasattr(optimizer, "param_groups") and callable(getattr(optimizer, "step", None))):
+        raise TypeError(
+            "optimizer must be a torch.optim.Optimizer over the model's parameters, not "
+            f"{type(optimizer).__name__}."
+        )
+    own = {id(p) for p in model.parameters()}
+    if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+        raise ValueError(
+            "optimizer holds none of the model's parameters: make it with model.parameters(), "
+            "after the model was moved, converted or re-created."
+        )
 
 
 def _parameters(modules: dict[str, nn.Module]) -> list[Parameter]:

@@ -1,321 +1,137 @@
-"""Recording a forward and a backward pass: which layers ran, in which order, with what signal."""
+"""Reading a training step that runs anyway, in the loop."""
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Iterable
-from typing import Any
+import math
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge
-from torch.overrides import TorchFunctionMode
+from torch.nn.utils.parametrize import is_parametrized
 
-from vgplib.measures import calls
-from vgplib.measures.activity import FROM_VALUE, Activity
-from vgplib.measures.layer import SMALL, Layer
-from vgplib.measures.marks import Marks
+from vgplib.measures.layer import SMALL
 from vgplib.measures.norms import norm, norms
 
-Look = Callable[[Layer, Any, Tensor], None]
+if TYPE_CHECKING:
+    import xarray as xr
 
 
-class Recorder(TorchFunctionMode):
-    """Sees every function of PyTorch that is called inside, and records those that are layers.
+def weighted(model: nn.Module) -> dict[str, tuple[nn.Module, list[Tensor]]]:
+    """The modules that hold weights themselves, by name, and those weights without biases."""
+    found: dict[str, tuple[nn.Module, list[Tensor]]] = {}
+    for name, module in model.named_modules():
+        weights = [p for key, p in module._parameters.items() if p is not None and key != "bias"]
+        if is_parametrized(module):
+            weights += module.parametrizations.parameters()  # type: ignore[union-attr]
+        if weights and ".parametrizations." not in f".{name}.":
+            found[name or type(module).__name__] = module, weights
+    return found
 
-    Nothing is added to the model, and nothing is computed differently. An activation is counted
-    for the layer that feeds it, since each tensor carries a mark of where it comes from.
+
+class record:  # noqa: N801 - read as a verb: with vgp.record(model): ...
+    """Read the error signals and weight gradients of a training step, at little cost.
+
+    Unlike :func:`~vgplib.measures.layers.measure` it runs no pass of its own, and reads whole
+    modules only: those that hold weights themselves. Make it once, and enter it in every step
+    that is to be read::
+
+        seen = vgp.record(model)
+        for x, y in batches:
+            optimizer.zero_grad()
+            with seen:
+                cross_entropy(model(x), y).backward()
+            optimizer.step()
+
+    Nothing that is computed changes. Hooks are on the model only inside the block.
 
     Attributes:
-        layers: In the order in which they ran.
-        leaves: Stand-ins for inputs that need no gradient, which the backward pass must reach.
-        hidden: Whether all layers ran without a graph, as inside of a function with its own
-            backward pass.
+        names: Of the modules that ran in the last block, in order; one entry for each run.
+        signal: Norm of dloss/dz at each one's output z, as ``measure`` has it; NaN where the
+            loss does not depend on z or no backward pass ran.
+        weight_grad: Norm of the ``.grad`` of each one's own weights, as it stood at the end of the
+            block: summed over all uses and earlier backward passes, and clipped if it was
+            clipped inside. NaN where there is none.
     """
 
-    def __init__(self, modules: dict[str, nn.Module], look: Look | None = None) -> None:
-        """Prepare to record a model, given all of its modules by name.
+    def __init__(self, model: nn.Module) -> None:
+        """Prepare to read ``model``.
 
-        ``look``, if given, is called with each layer, its input and its output as they are.
+        Raises:
+            TypeError: ``model`` is no module.
         """
-        super().__init__()
-        self._look = look
-        self.layers: list[Layer] = []
-        self.leaves: list[Tensor] = []
-        self.hidden = True
-        self._marks = Marks(modules)
-        self._use: Tensor | None = None
-        self._activity = Activity()
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}.")
+        self._modules = weighted(model)
+        self._handles: list[Any] = []
+        self._runs: list[tuple[str, int, list[Any]]] = []
+        self.names: list[str] = []
+        self.signal: list[float] = []
+        self.weight_grad: list[float] = []
 
-    def finish(self) -> None:
-        """Work out, after the backward pass, what was put off until there are many of a kind."""
-        told = [(y, g) for y in self.layers for g in y.gradients if g is not None]
-        for (layer, _), value in zip(told, norms([g for _, g in told]), strict=True):
-            layer.receive(value)
-        for layer in self.layers:
-            # They hold the graph, whose tensors hold marks of the layer: a circle.
-            layer.edges = layer.gradients = ()
-        kept = [layer for layer in self.layers if layer.kept is not None]
-        for layer, value in zip(kept, norms([y.kept.detach() for y in kept]), strict=True):  # type: ignore[union-attr]
-            layer.judge(value)
-        self._activity.finish()
-        for layer in reversed(self.layers):
-            before = layer.source
-            if layer.kind in ("norm", "scale") and before is not None and not before.tallies:
-                before.tallies, before.activation = layer.tallies, layer.activation
+    def __enter__(self) -> record:
+        self._runs = []
+        self._handles = [
+            module.register_forward_hook(self._hook(name))
+            for name, (module, _) in self._modules.items()
+        ]
+        return self
 
-    def __torch_function__(
-        self, func: Any, types_: Any, args: tuple = (), kwargs: dict | None = None
-    ) -> Any:
-        """Run ``func``, and note what it was and where its result comes from."""
-        handler = _HANDLERS.get(func)
-        if handler is not None:
-            return handler(self, func, args, kwargs or {})
-        out = func(*args, **kwargs) if kwargs else func(*args)
-        self._marks.carry(out, args)
-        return out
+    def _hook(self, name: str) -> Callable:
+        runs = self._runs
 
-    # Layers
+        def hook(_module: nn.Module, _inputs: tuple, out: Any) -> None:
+            z = out[0] if isinstance(out, tuple) else out
+            met: list[Any] = []
+            runs.append((name, z.output_nr if isinstance(z, Tensor) else 0, met))
+            if isinstance(z, Tensor) and z.grad_fn is not None:
+                # On the function, not on z: an activation in place would change z.
+                place = z.output_nr
+                z.grad_fn.register_prehook(
+                    met.append
+                    if z.numel() <= SMALL
+                    else lambda gradients: met.append(
+                        None if gradients[place] is None else norm(gradients[place])
+                    )
+                )
 
-    def _on_layer(self, func: Any, args: tuple, kwargs: dict) -> Any:
-        call = calls.LAYERS[func]
-        weights = list(args[call.position : call.position + call.weights])
-        if not weights:  # a Python function may be given its weight by name
-            weights = [kwargs.get(call.keyword)]
-        mark = self._marks.of(weights[0])
-        if mark is None or mark.weight is None:
-            out = func(*args, **kwargs)
-            self._marks.carry(out, args)
-            return out
-        name, owner = mark.weight
-        inputs = args[0] if args else kwargs["input"]
-        channels = 1 if call.kind == "conv" or func in calls.CHANNELS_SECOND else -1
-        if call.kind == "recurrent":
-            inputs = self._asked(inputs)
-            args = (inputs, *args[1:])
-        else:
-            args, kwargs = self._one_use(weights[0], call, args, kwargs)
-        out = self._run(func, args, kwargs, (name, owner or call.kind), weights, inputs, channels)
-        if call.kind == "recurrent":
-            self._read_steps(inputs, lambda gradient: [gradient])
-        return out
+        return hook
 
-    def _on_product(self, func: Any, args: tuple, kwargs: dict) -> Any:
-        call = calls.PRODUCTS[func]
-        operands = args[call.position : call.position + 2]
-        marks = [self._marks.of(operand) for operand in operands]
-        is_weight = [mark is not None and mark.weight is not None for mark in marks]
-        if len(operands) == 2 and sum(is_weight) == 1:
-            side = is_weight.index(True)
-            other = operands[1 - side]
-            # A scale of something else than a layer's output is part of how a weight is made.
-            acts = isinstance(other, Tensor) and id(other) not in self._marks.buffers
-            if acts and (call.kind != "scale" or marks[1 - side] is not None):
-                name, owner = marks[side].weight  # type: ignore[misc, union-attr]
-                at = call._replace(position=call.position + side)
-                args, kwargs = self._one_use(operands[side], at, args, kwargs)
-                channels = -1 if side or call.kind == "scale" or other.dim() < 2 else -2
-                named = (name, owner or call.kind)
-                return self._run(func, args, kwargs, named, [operands[side]], other, channels)
-        out = func(*args, **kwargs)
-        self._marks.carry(out, args)
-        return out
-
-    def _on_recurrent(self, func: Any, args: tuple, kwargs: dict) -> Any:
-        packed = isinstance(args[2], Tensor | tuple) and not isinstance(args[2], list)
-        weights = args[3] if packed else args[2]
-        mark = self._marks.of(weights[0])
-        if mark is None or mark.weight is None:
-            return func(*args, **kwargs)
-        inputs = args[0]
-        inputs = self._asked(inputs)
-        args = (inputs, *args[1:])
-        named = (mark.weight[0], "recurrent")
-        matrices = [weight for weight in weights if weight.dim() > 1]
-        out = self._run(func, args, kwargs, named, matrices, inputs, -1)
-        if packed:
-            sizes = args[1].tolist()
-            self._read_steps(inputs, lambda gradient: gradient.split(sizes))
-        else:
-            batch_first = args[8]
-            self._read_steps(inputs, lambda gradient: gradient.unbind(int(batch_first)))
-        return out
-
-    def _run(
+    def __exit__(
         self,
-        func: Any,
-        args: tuple,
-        kwargs: dict,
-        named: tuple[str, str],
-        weights: list[Tensor],
-        inputs: Any,
-        channels: int,
-    ) -> Any:
-        name, kind = named
-        try:
-            out = func(*args, **kwargs)
-        except (RuntimeError, TypeError, IndexError) as problem:
-            if isinstance(problem, torch.OutOfMemoryError):
-                raise
-            raise ValueError(
-                f"layer {name!r} ({kind}) cannot take its input: {_words(inputs)}; its weight is "
-                f"{_words(weights[0])}. PyTorch says: {problem}"
-            ) from problem
-        z = out[0] if isinstance(out, tuple) else out
-        layer = Layer(
-            len(self.layers), name, kind, weights, z.shape, channels, self._marks.layer_of(inputs)
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self.names = [name for name, *_ in self._runs]
+        # Of a function with several results, one may get nothing back.
+        got = [
+            met[-1][place] if met and type(met[-1]) is tuple else met[-1] if met else None
+            for _, place, met in self._runs
+        ]
+        values = iter(norms([g for g in got if isinstance(g, Tensor)]))
+        self.signal = [
+            next(values) if isinstance(g, Tensor) else math.nan if g is None else g for g in got
+        ]
+        graded = [
+            (name, w.grad)
+            for name in dict.fromkeys(self.names)
+            for w in self._modules[name][1]
+            if w.grad is not None
+        ]
+        found: dict[str, float] = {}
+        for (name, _), value in zip(graded, norms([g for _, g in graded]), strict=True):
+            found[name] = math.hypot(found[name], value) if name in found else value
+        self.weight_grad = [found.get(name, math.nan) for name in self.names]
+        self._runs = []
+
+    def dataset(self) -> xr.Dataset:
+        """The last block as a dataset: ``signal`` and ``weight_grad`` by ``layer``."""
+        import xarray as xr
+
+        return xr.Dataset(
+            {"signal": ("layer", self.signal), "weight_grad": ("layer", self.weight_grad)},
+            {"layer": range(1, len(self.names) + 1), "name": ("layer", self.names)},
         )
-        self.layers.append(layer)
-        self.hidden = self.hidden and not torch.is_grad_enabled()
-        if self._look is not None:
-            self._look(layer, inputs, z.detach())
-        if not z.requires_grad and torch.is_grad_enabled():
-            # Layers below are frozen; the signal at their output is there all the same.
-            leaf = z.detach().requires_grad_()
-            self.leaves.append(leaf)
-            z = leaf.clone()
-            out = (z, *out[1:]) if isinstance(out, tuple) else z
-        layer.kept, layer.inputs, layer.use, self._use = z, inputs, self._use, None
-        mark = self._marks.mark(layer)
-        outputs = out if isinstance(out, tuple) else (out,)
-        small = layer.entries <= SMALL
-        for tensor in outputs:
-            tensor._vgp_mark = mark
-            # The function that made it, not the tensor: an activation in place would change that.
-            if tensor.requires_grad and not small:
-                tensor.grad_fn.register_prehook(layer.reader(tensor.output_nr))
-        if small:
-            layer.edges = [GradientEdge(t.grad_fn, t.output_nr) for t in outputs if t.requires_grad]
-        else:
-            layer.read_output()
-        return out
-
-    def _on_in_place(self, func: Any, args: tuple, kwargs: dict) -> Any:
-        """Read a layer's output before it is overwritten."""
-        layer = self._marks.layer_of(args[0]) if args else None
-        if layer is not None and (func not in calls.MAYBE_IN_PLACE or _is_in_place(args, kwargs)):
-            layer.read_output()
-        out = func(*args, **kwargs)
-        self._marks.carry(out, args)
-        return out
-
-    def _one_use(
-        self, weight: Tensor, call: calls.LayerCall, args: tuple, kwargs: dict
-    ) -> tuple[tuple, dict]:
-        """Put a view in the weight's place, so that the gradient of this use can be told apart."""
-        if not weight.requires_grad or not torch.is_grad_enabled():
-            return args, kwargs
-        if call.kind == "embedding" and (kwargs.get("sparse") or any(a is True for a in args)):
-            return args, kwargs  # a view takes no sparse gradient
-        self._use = use = weight.view_as(weight)
-        if len(args) > call.position:
-            return (*args[: call.position], use, *args[call.position + 1 :]), kwargs
-        return args, {**kwargs, call.keyword: use}
-
-    # Time
-
-    def _asked(self, inputs: Tensor) -> Tensor:
-        """The input as a tensor whose gradient is that of this run alone."""
-        if inputs.requires_grad:
-            use = inputs.view_as(inputs)
-        elif torch.is_grad_enabled() and inputs.is_floating_point():
-            use = inputs.detach().requires_grad_()
-            self.leaves.append(use)
-        else:
-            return inputs
-        mark = self._marks.of(inputs)
-        if mark is not None:
-            use._vgp_mark = mark  # type: ignore[attr-defined]
-        return use
-
-    def _read_steps(self, inputs: Tensor, split: Callable[[Tensor], Iterable[Tensor]]) -> None:
-        layer = self.layers[-1]
-        if inputs.requires_grad:
-            inputs.register_hook(
-                lambda gradient: setattr(layer, "steps", [norm(g) for g in split(gradient)])
-            )
-
-    # Activations
-
-    def _on_activation(self, func: Any, args: tuple, kwargs: dict) -> Any:
-        z = args[0] if args else kwargs["input"]
-        mark = self._marks.of(z)
-        if mark is None or mark.layer is None or mark.active:
-            out = func(*args, **kwargs)
-            self._marks.carry(out, (z,), active=True)
-            return out
-        plain, in_place = calls.ACTIVATIONS[func]
-        before = z
-        if in_place or _is_in_place(args, kwargs):
-            mark.layer.read_output()
-            if plain not in FROM_VALUE:
-                before = z.detach().clone()
-        out = func(*args, **kwargs)
-        name = calls.activation_name(plain, args, kwargs)
-        mark.layer.activation = mark.layer.activation or name
-        self._activity.add(mark.layer, name, plain, before, out, args[1:], kwargs)
-        out._vgp_mark = self._marks.mark(mark.layer, active=True)
-        return out
-
-    def _on_softmax(self, func: Any, args: tuple, kwargs: dict) -> Any:
-        out = func(*args, **kwargs)
-        scores = args[0] if args else kwargs["input"]
-        layer = self._marks.layer_of(scores)
-        dim = args[1] if len(args) > 1 else kwargs.get("dim")
-        if layer is not None and dim is not None:
-            layer.activation = layer.activation or "softmax"
-            self._activity.add_softmax(layer, scores.detach(), dim)
-        self._marks.carry(out, (scores,), active=True)
-        return out
-
-    def _on_attention(self, func: Any, args: tuple, kwargs: dict) -> Any:
-        out = func(*args, **kwargs)
-        self._marks.carry(out, args)
-        layer = max(
-            filter(None, map(self._marks.layer_of, args[:2])),
-            key=lambda found: found.index,
-            default=None,
-        )
-        if layer is not None:
-            layer.activation = layer.activation or "softmax"
-            self._activity.add_attention(layer, *args, **kwargs)
-        return out
-
-    def _on_composite(self, func: Any, args: tuple, kwargs: dict) -> Any:
-        """Run a Python function of PyTorch's so that the functions it calls are seen."""
-        inner = types.FunctionType(
-            func.__code__,
-            # Under a mode, PyTorch's functions hand themselves to it before they do anything.
-            {**func.__globals__, "has_torch_function": lambda _: False},
-            func.__name__,
-            func.__defaults__,
-            func.__closure__,
-        )
-        inner.__kwdefaults__ = func.__kwdefaults__
-        with self:
-            return inner(*args, **kwargs)
-
-
-_HANDLERS: dict[Any, Callable] = {
-    **dict.fromkeys(calls.IN_PLACE | calls.MAYBE_IN_PLACE, Recorder._on_in_place),
-    **dict.fromkeys(calls.ACTIVATIONS, Recorder._on_activation),
-    **dict.fromkeys(calls.SOFTMAX, Recorder._on_softmax),
-    **dict.fromkeys(calls.ATTENTION, Recorder._on_attention),
-    **dict.fromkeys(calls.LAYERS, Recorder._on_layer),
-    **dict.fromkeys(calls.PRODUCTS, Recorder._on_product),
-    **dict.fromkeys(calls.RECURRENT, Recorder._on_recurrent),
-    **dict.fromkeys(calls.COMPOSITES, Recorder._on_composite),
-}
-
-
-def _is_in_place(args: tuple, kwargs: dict) -> bool:
-    if len(args) > 1 and any(value is True for value in args[1:]):
-        return True
-    return bool(kwargs) and bool(kwargs.get("inplace"))
-
-
-def _words(thing: Any) -> str:
-    if not isinstance(thing, Tensor):
-        return type(thing).__name__
-    kind = str(thing.dtype).removeprefix("torch.")
-    return f"{kind} of shape {tuple(thing.shape)} on {thing.device}"

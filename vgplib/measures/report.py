@@ -141,17 +141,15 @@ def _layer_columns(layers: list[Layer], parameters: list[Parameter]) -> dict[str
     by_id = {id(p.tensor): p for p in parameters}
     gradients = _gradients_of_uses(layers, parameters)
     nan = math.nan
-    tallies = [layer.tally() for layer in layers]
+    counts = [layer.count() for layer in layers]
     columns: dict[str, list[float]] = {
         "signal": [layer.signal for layer in layers],
         "signal_rms": [layer.signal / math.sqrt(max(layer.entries, 1)) for layer in layers],
         "output_rms": [layer.output / math.sqrt(max(layer.entries, 1)) for layer in layers],
-        "activation_mean": [tally.mean if tally else nan for tally in tallies],
-        "activation_std": [
-            math.sqrt(max(tally.variance, 0)) if tally else nan for tally in tallies
-        ],
-        "saturated": [tally.saturated if tally else nan for tally in tallies],
-        "dead": [tally.dead if tally else nan for tally in tallies],
+        "activation_mean": [each.mean if each else nan for each in counts],
+        "activation_std": [math.sqrt(max(each.variance, 0)) if each else nan for each in counts],
+        "saturated": [each.saturated if each else nan for each in counts],
+        "dead": [each.dead if each else nan for each in counts],
         "weight_grad": [],
         "weight_norm": [],
         "update_ratio": [],
@@ -232,7 +230,7 @@ def _same_width(model: nn.Module, layers: list[Layer]) -> list[tuple[int, Layer]
     if isinstance(model, FeedForward):
         hidden = matrices[: len(model.hidden)]
     else:  # the last one is a read-out unless an activation follows it
-        hidden = matrices if matrices and matrices[-1].tallies else matrices[:-1]
+        hidden = matrices if matrices and matrices[-1].counts else matrices[:-1]
     shapes = Counter(_shape(layer) for layer in hidden if layer.has_signal)
     if not shapes:
         return []

@@ -19,13 +19,8 @@ def updates(optimizer: torch.optim.Optimizer, parameters: list[Parameter]) -> No
     A copy of the optimizer takes the step, on copies of the parameters.
 
     Raises:
-        TypeError: ``optimizer`` is none.
         ValueError: It needs a closure (LBFGS), so one step is more than one backward pass.
     """
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(
-            f"optimizer must be a torch.optim.Optimizer, not {type(optimizer).__name__}."
-        )
     if isinstance(optimizer, torch.optim.LBFGS):
         raise ValueError("LBFGS runs the loss several times in one step: give another optimizer.")
     copies: dict[int, object] = {}

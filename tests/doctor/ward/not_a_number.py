@@ -136,7 +136,7 @@ def every_row(model, loss, optimizer):
 
 @case(
     "nan",
-    cause="operation out of its range",
+    cause="row masked out whole",
     about="All places of one sentence are masked: a softmax over nothing.",
     facts=[finite_loss(False), every_row],
 )
@@ -159,7 +159,7 @@ def deviation(h):
 
 @case(
     "nan",
-    cause="operation out of its range",
+    cause="division by 0",
     about="Divided by the standard deviation over the batch, which has one sample.",
     facts=[finite_loss(False)],
 )
@@ -181,7 +181,7 @@ def mean_over_none(model, loss, optimizer):
 @case(
     "nan",
     also=("zero_gradient",),
-    cause="operation out of its range",
+    cause="mean over nothing",
     about="Every label is the one to ignore, so the loss is a mean over none.",
     facts=[mean_over_none],
 )
@@ -199,7 +199,7 @@ def overflow_of_exp(model, loss, optimizer):
 
 @case(
     "nan",
-    cause="operation out of its range",
+    cause="exponent too large",
     about="A Poisson loss whose network puts out the logarithm of the rate, and starts at 100.",
     facts=[overflow_of_exp],
 )

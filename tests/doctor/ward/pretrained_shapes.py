@@ -241,7 +241,7 @@ def gpt2_with_large_queries():
 @case(
     "nan",
     also=("zero_gradient",),
-    cause="operation out of its range",
+    cause="mean over nothing",
     about="All labels are -100, which is what a collator makes of prompts without answers.",
     facts=[mean_over_none],
 )

@@ -12,7 +12,8 @@ from vgplib.doctor.output.profile import Profile, described, plot, profile
 from vgplib.drawing import figure_svg
 
 if TYPE_CHECKING:
-    from vgplib.doctor.diagnosis import Diagnosis, Finding, Remedy
+    from vgplib.doctor.conditions.condition import Finding, Remedy
+    from vgplib.doctor.diagnosis import Diagnosis
 
 _ROWS = 60  # of the data table; to_dict() has every layer
 _NAMES = 300  # characters of names before they are folded away

@@ -7,11 +7,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vgplib.doctor.vocabulary import CONDITIONS
+from vgplib.doctor.conditions import CONDITIONS
 from vgplib.numbers import figures
 
 if TYPE_CHECKING:
-    from vgplib.doctor.diagnosis import Diagnosis, Finding
+    from vgplib.doctor.conditions.condition import Finding
+    from vgplib.doctor.diagnosis import Diagnosis
 
 WIDTH = 76  # what a page of the course has room for
 _LABEL = 8

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from torch import nn
 
-from vgplib.doctor.remedies.anatomy import MATRICES
-from vgplib.doctor.remedies.drafting import HAND_OVER, REPLACE, Case, NotApplicable, loop
+from vgplib.doctor.evidence.parts import MATRICES
+from vgplib.doctor.remedies.case import HAND_OVER, REPLACE, Case, NotApplicable, loop
+from vgplib.doctor.remedies.treatment import treatment
 
 _IMPORTS = "import torch\nfrom torch import nn\n"
 _LOOP = 3  # runs from which on a square matrix counts as one in a loop through time
 
 
+@treatment(
+    "make the recurrent matrix orthogonal",
+    "Its powers neither shrink nor grow.",
+)
 def recurrent_orthogonal(case: Case) -> str:
     """Make what carries the state from one step to the next orthogonal."""
     modules = [p.module for p in case.parts if p.kind == "recurrent"]
@@ -34,6 +39,10 @@ def recurrent_orthogonal(case: Case) -> str:
     return "\n".join([_IMPORTS, *code])
 
 
+@treatment(
+    "start with open forget gates",
+    "The state is kept, and the signal with it, where the gate is near 1 (Gers et al. 2000).",
+)
 def forget_bias(case: Case) -> str:
     """Open the gates that keep the state: LSTM's forget gate, GRU's update gate."""
     names = _gated(case)
@@ -53,6 +62,10 @@ def forget_bias(case: Case) -> str:
     )
 
 
+@treatment(
+    "start gates with memories of all lengths",
+    "Some units keep their state as long as the sequence is (Tallec & Ollivier 2018).",
+)
 def chrono_bias(case: Case) -> str:
     """Spread the memory of the units over all time scales up to the length of the sequence."""
     names = _gated(case)
@@ -79,6 +92,10 @@ def chrono_bias(case: Case) -> str:
     )
 
 
+@treatment(
+    "put a GRU in the place of the plain recurrent layer",
+    "Its state is carried on by a gate, not by a matrix (Cho et al. 2014).",
+)
 def gru(case: Case) -> str:
     """Put a gated layer in the place of a plain recurrent one."""
     names = _plain_recurrent(case)
@@ -107,6 +124,10 @@ def gru(case: Case) -> str:
     )
 
 
+@treatment(
+    "start the recurrent matrix as the identity, with ReLU",
+    "The state is handed on unchanged until something is learned (Le et al. 2015).",
+)
 def irnn(case: Case) -> str:
     """Start the recurrent matrix as the identity, with ReLU in place of tanh."""
     names = [

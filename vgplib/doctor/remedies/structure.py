@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from torch import nn
 
-from vgplib.doctor.remedies.anatomy import MATRICES, Part, activation_name
-from vgplib.doctor.remedies.drafting import HAND_OVER, REPLACE, Case, NotApplicable, loop, replaced
+from vgplib.doctor.evidence.parts import MATRICES, Part, activation_name
+from vgplib.doctor.remedies.case import HAND_OVER, REPLACE, Case, NotApplicable, loop, replaced
+from vgplib.doctor.remedies.treatment import treatment
 from vgplib.doctor.remedies.weights import by_role
 
 _IMPORTS = "import torch\nfrom torch import nn\n"
@@ -23,17 +24,29 @@ _NORMS = tuple(
 _ENCODERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
 
+@treatment(
+    "swap activations for tanh",
+    "Its slope is 1 at 0, four times a sigmoid's, and its values are bounded.",
+)
 def to_tanh(case: Case) -> str:
     """Swap activations for tanh, which is steep at 0 and cannot explode."""
     names = {p.activation for p in case.hidden} - {"tanh"}
     return _swap(case, tuple(names), "tanh")
 
 
+@treatment(
+    "swap activations for ReLU",
+    "Its slope is 1 on half of all inputs; it may need a smaller learning rate.",
+)
 def to_relu(case: Case) -> str:
     """Swap saturating activations for ReLU."""
     return _swap(case, _FLAT, "relu")
 
 
+@treatment(
+    "swap ReLU for leaky ReLU",
+    "A unit that is off still gets a gradient, and can come back.",
+)
 def to_leaky_relu(case: Case) -> str:
     """Swap ReLU for leaky ReLU, which is nowhere flat."""
     return _swap(case, _RELUS, "leaky_relu")
@@ -58,6 +71,10 @@ def _swap(case: Case, old: Sequence[str], new: str) -> str:
     return draws + "\n" + replaced(names, _MODULES[new])
 
 
+@treatment(
+    "put batch norm before the activations",
+    "Each unit's inputs are brought to variance 1 over the batch (Ioffe & Szegedy 2015).",
+)
 def batch_norm(case: Case) -> str:
     """Put a batch norm between each hidden layer and its activation."""
     chosen = _without_norm(case)
@@ -68,6 +85,10 @@ def batch_norm(case: Case) -> str:
     return _insert(case, chosen, {0: "nn.BatchNorm1d", 3: "nn.BatchNorm1d", 4: "nn.BatchNorm2d"})
 
 
+@treatment(
+    "put layer norm before the activations",
+    "Each sample's inputs are brought to variance 1 (Ba et al. 2016).",
+)
 def layer_norm(case: Case) -> str:
     """Put a layer norm between each hidden layer and its activation."""
     over_channels = "nn.GroupNorm(1, {n})"
@@ -127,6 +148,10 @@ _SKIP = '''class Skip(nn.Module):
 '''
 
 
+@treatment(
+    "lead a skip around each layer",
+    "The signal has a way back on which nothing is multiplied (He et al. 2016).",
+)
 def skips(case: Case) -> str:
     """Lead the signal around layers, or blocks of layers, that keep its shape."""
     groups = _pairs(case)
@@ -191,6 +216,27 @@ def _blocks(case: Case) -> list[str]:
     return found
 
 
+@treatment(
+    "leave out the activation after the read-out",
+    "An answer that is cut off at 0 can't learn from being too low.",
+)
+def drop_last_activation(case: Case) -> str:
+    """Let the last layer answer without an activation."""
+    last = case.readout
+    if last is None or not last.activation:
+        raise NotApplicable("no activation follows the last layer")
+    if not last.activation_module:
+        raise NotApplicable(
+            "the activation is called in forward(), not held as a module",
+            f"# In forward(), leave out {last.activation} behind the last layer.",
+        )
+    return _IMPORTS + "\n" + replaced([last.activation_module], "nn.Identity()")
+
+
+@treatment(
+    "make residual branches smaller",
+    "What many blocks add up to then stays near the size of what came in.",
+)
 def scale_branches(case: Case) -> str:
     """Make what each residual block adds smaller, by the root of the number of blocks."""
     blocks = _blocks(case)
@@ -216,6 +262,10 @@ def _is_inside(part: Part, block: str) -> bool:
     return part.weight.startswith(f"{block}.")
 
 
+@treatment(
+    "normalise before each branch, not after the sum",
+    "The skips then carry the signal past every norm (Xiong et al. 2020).",
+)
 def pre_norm(case: Case) -> str:
     """Normalise what goes into each branch, in place of the sum."""
     if not any(isinstance(m, _ENCODERS) and not m.norm_first for m in case.model.modules()):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
-from vgplib.doctor.remedies.drafting import Case, NotApplicable, loop, replaced
+from vgplib.doctor.remedies.case import Case, NotApplicable, loop
+from vgplib.doctor.remedies.treatment import treatment
 
 EXTRA_STEPS = 270  # with the trial's own 30, ten times as many
 
-_NN_IMPORT = "import torch\nfrom torch import nn\n"
-_MODE_IMPORT = "import torch\nfrom torch.overrides import TorchFunctionMode\n"
 
-
+@treatment(
+    "let the frozen parameters learn",
+    "Without requires_grad a parameter gets no gradient.",
+)
 def unfreeze(case: Case) -> str:
     """Let frozen parameters learn."""
     frozen = [name for name, p in case.model.named_parameters() if not p.requires_grad]
@@ -32,18 +33,26 @@ def unfreeze(case: Case) -> str:
     )
 
 
+@treatment(
+    "compute in float32",
+    "It reaches from 1e-38 to 3e38, float16 from 6e-8 to 65504.",
+)
 def float32(case: Case) -> str:
     """Compute in float32."""
-    if _has_half_weights(case):
+    if _has_weights_in(case, torch.float16, torch.bfloat16):
         return f"import torch\n\nmodel.float()\n{_cast('torch.float32')}"
     return "import torch\n\n# Or leave out torch.autocast where you use it." + _autocast(
         case, "enabled=False"
     )
 
 
+@treatment(
+    "compute in bfloat16",
+    "It has float32's range, at fewer digits.",
+)
 def bfloat16(case: Case) -> str:
     """Compute in bfloat16, which has float32's range."""
-    if _has_half_weights(case):
+    if _has_weights_in(case, torch.float16):
         return f"import torch\n\nmodel.bfloat16()\n{_cast('torch.bfloat16')}"
     return (
         "import torch\n\n# Or say dtype=torch.bfloat16 where you use torch.autocast."
@@ -51,10 +60,14 @@ def bfloat16(case: Case) -> str:
     )
 
 
+@treatment(
+    "scale the loss, and gradients back",
+    "Small gradients are moved into float16's range on their way (Micikevicius et al. 2018).",
+)
 def loss_scale(case: Case) -> str:
     """Multiply the loss, and with it all gradients, and divide those again before the step."""
     masters = ""
-    if _has_half_weights(case):
+    if _has_weights_in(case, torch.float16):
         masters = "\nmodel.float()  # weights in float32, the computation in float16"
         masters += _autocast(case, "dtype=torch.float16") + "\n"
     return f"""import torch
@@ -78,6 +91,11 @@ class Unscaled(type(optimizer)):
 optimizer.__class__ = Unscaled"""
 
 
+@treatment(
+    "clip the gradient's norm",
+    "It caps the length of a step (Pascanu et al. 2013). It makes no gradient larger, and "
+    "leaves the ratio between layers as it is.",
+)
 def clip(case: Case) -> str:
     """Cap the norm of the gradient."""
     # A class, not a hook: copies of the optimizer keep it.
@@ -95,11 +113,19 @@ class Clipped(type(optimizer)):
 optimizer.__class__ = Clipped"""
 
 
+@treatment(
+    "lower the learning rate",
+    "Steps then stay where the gradient is still right.",
+)
 def lr_down(case: Case) -> str:
     """Search for a smaller learning rate."""
     return _search("[10.0**-k for k in range(1, 7)]")
 
 
+@treatment(
+    "raise the learning rate",
+    "Steps then change something.",
+)
 def lr_up(case: Case) -> str:
     """Search for a larger learning rate."""
     return _search("[10.0**k for k in range(1, 9)]")
@@ -127,6 +153,11 @@ for group in optimizer.param_groups:
     group["lr"] = group["lr"] * best"""
 
 
+@treatment(
+    "train with Adam",
+    "It divides each gradient by its own size, so that small ones count (Kingma & Ba 2015). "
+    "The signal is as it was.",
+)
 def adam(case: Case) -> str:
     """Divide each parameter's gradient by its own size."""
     if isinstance(case.optimizer, torch.optim.Adam | torch.optim.AdamW):
@@ -136,6 +167,10 @@ def adam(case: Case) -> str:
 optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)"""
 
 
+@treatment(
+    "take ten times as many steps",
+    "More steps of nothing are nothing, however fast the machine.",
+)
 def more_steps(case: Case) -> str:
     """Train ten times as long: what a faster machine can do."""
     return f"""import torch
@@ -147,111 +182,8 @@ for _ in range({EXTRA_STEPS}):
     optimizer.step()"""
 
 
-def safe_roots(case: Case) -> str:
-    """Keep roots and logarithms away from 0, where their slope is infinite."""
-    return (
-        _MODE_IMPORT
-        + '''
-
-class AwayFromZero(TorchFunctionMode):
-    """To see whether it helps; then write torch.sqrt(x + 1e-8) in your own code."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        name, rest = func.__name__.strip("_"), args[1:]
-        root = name == "pow" and rest and isinstance(rest[0], float) and rest[0] < 1
-        if root or name in ("sqrt", "rsqrt", "log"):
-            return func(args[0] + 1e-8, *rest, **(kwargs or {}))
-        if name == "std":
-            return torch.sqrt(torch.var(*args, **(kwargs or {})) + 1e-8)
-        if name in ("acos", "asin"):
-            return func(args[0] * (1 - 1e-6), *rest)
-        return func(*args, **(kwargs or {}))
-
-
-def loss(model, plain=loss):
-    with AwayFromZero():
-        return plain(model)'''
-    )
-
-
-def straight_through(case: Case) -> str:
-    """Backwards, take operations that are flat everywhere for the identity."""
-    return (
-        _MODE_IMPORT
-        + '''
-
-class StraightThrough(TorchFunctionMode):
-    """To see whether it helps; then write x + (torch.round(x) - x).detach() in your own code."""
-
-    FLAT = ("round", "sign", "floor", "ceil", "trunc", "clamp", "clip", "hardtanh")
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        if func.__name__ in self.FLAT and out.is_floating_point():
-            return args[0] + (out - args[0]).detach()
-        return out
-
-
-def loss(model, plain=loss):
-    with StraightThrough():
-        return plain(model)'''
-    )
-
-
-def nan_inputs(case: Case) -> str:
-    """Put 0 where the input is not finite."""
-    return """import torch
-
-
-def fixed(value):
-    is_float = torch.is_tensor(value) and value.is_floating_point()
-    return torch.nan_to_num(value, 0.0, 0.0, 0.0) if is_float else value
-
-
-# Better still: find out how they came into the data.
-model.register_forward_pre_hook(
-    lambda module, args, kwargs: (
-        tuple(map(fixed, args)),
-        {key: fixed(value) for key, value in kwargs.items()},
-    ),
-    with_kwargs=True,
-)"""
-
-
-def loss_choice(case: Case) -> str:
-    """Let the loss apply the last sigmoid: always by hand, since a loss is a choice."""
-    last = [n for n, m in case.model.named_modules() if isinstance(m, nn.Sigmoid | nn.Softmax)]
-    end = replaced(last[-1:], "nn.Identity()") if last else "# ... and without it in forward()."
-    raise NotApplicable(
-        "which loss is right is not for the doctor to say",
-        f"{_NN_IMPORT}\n# Leave out the last sigmoid (softmax) ...\n{end}\n"
-        "# ... and let the loss apply it: criterion(model(x), y); for softmax, CrossEntropyLoss.\n"
-        "criterion = nn.BCEWithLogitsLoss()",
-    )
-
-
-def connect(case: Case) -> str:
-    """Find where the loss is cut off from the parameters: always by hand."""
-    raise NotApplicable(
-        "only you can know which way the loss was meant to reach them",
-        """import torch
-
-value = loss(model)
-wanted = {name: p for name, p in model.named_parameters() if p.requires_grad}
-if value.requires_grad:
-    gradients = torch.autograd.grad(value, list(wanted.values()), allow_unused=True)
-else:
-    gradients = [None] * len(wanted)
-for name, gradient in zip(wanted, gradients):
-    if gradient is None:
-        print("the loss does not reach", name)
-# On its way look for detach(), .data, .item(), .numpy(), torch.no_grad(), torch.tensor(h) and
-# argmax, and for modules that forward() never calls.""",
-    )
-
-
-def _has_half_weights(case: Case) -> bool:
-    return any(p.dtype == torch.float16 for p in case.model.parameters())
+def _has_weights_in(case: Case, *dtypes: torch.dtype) -> bool:
+    return any(p.dtype in dtypes for p in case.model.parameters())
 
 
 def _autocast(case: Case, how: str) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import torch
 
-from vgplib.doctor.remedies.anatomy import MATRICES, Part
-from vgplib.doctor.remedies.drafting import Case, NotApplicable, loop
+from vgplib.doctor.evidence.parts import MATRICES, Part
+from vgplib.doctor.remedies.case import Case, NotApplicable, loop
+from vgplib.doctor.remedies.treatment import treatment
 from vgplib.measures.theory import gain
 from vgplib.networks.activations import ACTIVATIONS
 
@@ -18,6 +19,11 @@ _LOCAL = ("nan", "symmetry", "dead_relu", "saturation", "zero_gradient")
 _HALF = (torch.float16, torch.bfloat16)
 
 
+@treatment(
+    "draw the weights anew, by role",
+    "With the variance that fits the activation that follows, a layer passes on what it gets "
+    "at its own size (Glorot & Bengio 2010; He et al. 2015).",
+)
 def reinitialise(case: Case) -> str:
     """Draw weights by the activation that follows; biases 0."""
     return by_role(case, _chosen(case))
@@ -40,6 +46,10 @@ def by_role(case: Case, chosen: Sequence[Part], orthogonal: bool = False) -> str
     return "\n".join([_IMPORTS, *code, *_biases(chosen)])
 
 
+@treatment(
+    "draw orthogonal weights",
+    "All singular values are equal, so no direction is lost (Saxe et al. 2013).",
+)
 def orthogonal(case: Case) -> str:
     """Draw orthogonal weights, with the gain of the activation that follows."""
     chosen = _chosen(case)
@@ -48,6 +58,10 @@ def orthogonal(case: Case) -> str:
     return by_role(case, chosen, orthogonal=True)
 
 
+@treatment(
+    "set biases to 0",
+    "A bias far from 0 holds its unit on one side, whatever comes in.",
+)
 def zero_biases(case: Case) -> str:
     """Set biases to 0."""
     sick = [p for p in case.parts if p.bias and case.is_sick(p)]
@@ -57,11 +71,15 @@ def zero_biases(case: Case) -> str:
     return "\n".join([_IMPORTS, loop(names, "nn.init.zeros_(model.get_parameter(name))")])
 
 
+@treatment(
+    "standardise the input",
+    "Initial weights are made for inputs of mean 0 and variance 1.",
+)
 def input_scale(case: Case) -> str:
     """Standardise what comes in at the first layer."""
-    if not case.parts:
+    if not case.layers:
         raise NotApplicable("no layer was seen")
-    first = case.parts[0]
+    first = case.layers[0]
     if first.kind == "embedding":
         raise NotApplicable("the input is words or other whole numbers, which have no scale")
     if not first.module:
@@ -81,6 +99,10 @@ std = std.clamp(min=1e-3 * std.max().item() + 1e-30)  # some features may never 
 first.register_forward_pre_hook(lambda module, args: ((args[0] - mean) / std, *args[1:]))'''
 
 
+@treatment(
+    "bring attention's logits to a spread of 1",
+    "A softmax of large logits picks one token, and is flat there.",
+)
 def scale_logits(case: Case) -> str:
     """Bring attention's logits back to a spread of about 1."""
     attention = [p.module for p in case.parts if p.kind == "attention"]
@@ -154,7 +176,7 @@ def _is_float(case: Case, name: str) -> bool:
 def _chosen(case: Case) -> list[Part]:
     """The layers to draw anew: all, or those that a finding about single layers names."""
     if case.condition == "nan":
-        return [part for part in case.parts if _is_broken(case, part)]
+        return [part for part in case.layers if _is_broken(case, part)]
     if case.condition in _LOCAL:
         return [part for part in case.parts if case.is_sick(part)] or case.parts
     return case.parts
@@ -244,7 +266,7 @@ def _is_useless(case: Case, part: Part) -> bool:
 
 
 def _broken_norms(case: Case) -> list[str]:
-    known = {p.module for p in case.parts}
+    known = {p.module for p in case.layers}
     return [
         name
         for name, module in case.model.named_modules()

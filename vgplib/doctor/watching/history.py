@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from vgplib.doctor.diagnosis import Finding
-from vgplib.doctor.judging.rules import threshold
+from vgplib.doctor.conditions.condition import Condition, Finding
+from vgplib.doctor.conditions.depth import EXPLODING, VANISHING
+from vgplib.doctor.conditions.nonfinite import NAN
 from vgplib.doctor.watching.passes import Passes, joined
 from vgplib.drawing import LIGHT
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-JUDGED = frozenset(("exploding", "nan", "vanishing"))  # what a record can tell
+JUDGED = frozenset((EXPLODING.name, NAN.name, VANISHING.name))  # what a record can tell
 _HOPELESS = 1e4  # by which it does where nothing was learned in 300 steps of SGD
 _UNDERFLOW = 1e-25  # of the largest signal: what lies in front of it was rounded to zero
 _NAMED = 5  # lines that a legend has room for
@@ -118,7 +119,7 @@ def judge(dataset: xr.Dataset) -> tuple[Finding, ...]:
         layer = dataset.attrs["not_finite_layer"]
         numbers = {"step": float(dataset.attrs["not_finite_step"])}
         where, cause = (layer,) if layer else (), dataset.attrs["not_finite_cause"]
-        found.append(Finding("nan", "critical", where, cause, numbers))
+        found.append(NAN.finding("critical", where, cause, numbers))
     compared = [ends for row in dataset.signal.values if (ends := _ends(row)) is not None]
     if not compared:
         return tuple(found)
@@ -127,20 +128,20 @@ def judge(dataset: xr.Dataset) -> tuple[Finding, ...]:
         warnings.filterwarnings("ignore", "All-NaN slice")
         ratios = np.nanmedian([row for _, row in compared], axis=0)
     names = [str(name) for name in dataset.name.values]
-    little, much = threshold("vanishing"), threshold("exploding")
+    little, much = VANISHING.threshold, EXPLODING.threshold
     if strongest < little:
         where = tuple(names[i] for i in np.argsort(ratios) if ratios[i] < little)
-        found.append(_of_ratio("vanishing", where, strongest, len(compared)))
+        found.append(_of_ratio(VANISHING, where, strongest, len(compared)))
     elif weakest > much:
         where = tuple(names[i] for i in np.argsort(-ratios) if ratios[i] > much)
-        found.append(_of_ratio("exploding", where, weakest, len(compared)))
+        found.append(_of_ratio(EXPLODING, where, weakest, len(compared)))
     return tuple(found)
 
 
-def _of_ratio(condition: str, where: tuple[str, ...], ratio: float, steps: int) -> Finding:
+def _of_ratio(condition: Condition, where: tuple[str, ...], ratio: float, steps: int) -> Finding:
     hopeless = not 1 / _HOPELESS < ratio < _HOPELESS
     numbers = {"signal, first over last": float(ratio), "steps looked at": float(steps)}
-    return Finding(condition, "critical" if hopeless else "serious", where, "", numbers)
+    return condition.finding("critical" if hopeless else "serious", where, "", numbers)
 
 
 def _ends(signals: np.ndarray) -> tuple[tuple[float, float], np.ndarray] | None:

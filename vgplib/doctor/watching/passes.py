@@ -13,8 +13,8 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.utils.hooks import RemovableHandle
 
 from vgplib.measures.layer import SMALL
-from vgplib.measures.light import weighted
 from vgplib.measures.norms import norm, norms
+from vgplib.measures.record import weighted
 
 
 class Passes:

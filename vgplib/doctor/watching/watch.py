@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-_PULSES = 100  # steps after which it is read whether their gradients were finite
+_PROBES = 100  # steps after which it is read whether their gradients were finite
 
 
 class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
@@ -84,8 +84,8 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
         self._told: float | None = None
         self._early: float | None = None
         self._not_finite: tuple[int, str, str] | None = None
-        self._probe: Tensor | None = None
-        self._pulses: list[tuple[int, Tensor]] = []
+        self._probed: Tensor | None = None
+        self._probes: list[tuple[int, Tensor]] = []
 
     def __enter__(self) -> watch:
         if self._handle is not None:
@@ -115,7 +115,7 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
             self._keep()
         self.steps += self._passes.count > 0
         self._passes.clear()
-        self._read_pulses()
+        self._read_probes()
         self._leader, self._others = None, []
 
     # Steps
@@ -133,7 +133,7 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
             return
         self._others.clear()
         if not self._history.wants(self.steps):
-            self._feel_pulse()
+            self._probe_finiteness()
         self._end_step()
 
     def _leads(self, optimizer: Optimizer) -> bool:
@@ -174,28 +174,28 @@ class watch:  # noqa: N801 - read as a verb: with vgp.watch(model): ...
     def _keep(self) -> None:
         """Keep what was read as the step that is ending."""
         passes, step = self._passes, self.steps
-        self._read_pulses()
+        self._read_probes()
         if self._not_finite is None and passes.not_finite is not None:
             self._not_finite = (step, *passes.not_finite)
-        if self._probe is None:
-            self._probe = passes.front()
+        if self._probed is None:
+            self._probed = passes.front()
         self._history.add(step, passes, self._told)
 
-    def _feel_pulse(self) -> None:
+    def _probe_finiteness(self) -> None:
         """Note the size of one gradient, without waiting for it: Inf and NaN spread to it."""
-        if self._probe is None or self._probe.grad is None or self._not_finite is not None:
+        if self._probed is None or self._probed.grad is None or self._not_finite is not None:
             return
-        self._pulses.append((self.steps, self._probe.grad.abs().amax()))
-        if len(self._pulses) >= _PULSES:
-            self._read_pulses()
+        self._probes.append((self.steps, self._probed.grad.abs().amax()))
+        if len(self._probes) >= _PROBES:
+            self._read_probes()
 
-    def _read_pulses(self) -> None:
+    def _read_probes(self) -> None:
         """Look for the first step whose gradient was not finite, between those that are kept."""
-        if self._pulses and self._not_finite is None:
-            finite = torch.stack([pulse for _, pulse in self._pulses]).isfinite().tolist()
+        if self._probes and self._not_finite is None:
+            finite = torch.stack([probe for _, probe in self._probes]).isfinite().tolist()
             if not all(finite):
-                self._not_finite = self._pulses[finite.index(False)][0], "", ""
-        self._pulses = []
+                self._not_finite = self._probes[finite.index(False)][0], "", ""
+        self._probes = []
 
     # What it tells
 

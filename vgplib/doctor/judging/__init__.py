@@ -1,1 +1,0 @@
-"""The rules: what is sick, told from the evidence."""

@@ -1,0 +1,1 @@
+"""Trying remedies on copies, and what became of them."""
