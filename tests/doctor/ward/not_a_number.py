@@ -35,7 +35,7 @@ def one_missing_pixel():
 
 @case(
     "nan",
-    cause="NaN in the data",
+    cause="NaN in the targets",
     about="Inputs are fine, one target of a regression is NaN.",
     facts=[finite_loss(False)],
 )

@@ -65,7 +65,7 @@ def clamp_that_cuts_all():
 @case(
     "zero_gradient",
     also=("vanishing", "rank_collapse"),
-    cause="scale in the forward pass",
+    cause="factor of 0",
     about="A mask that should choose features is 0 everywhere.",
     facts=[zero_gradient(*ENCODER), all_alike("head")],
 )
