@@ -16,7 +16,7 @@ from tools.environment import ROOT, Failure
 
 HERE = Path(__file__).parent
 FOLDER = book.BUILD / "stick" / "vanishing-gradients"
-NEEDED = ("jupyterlab",)  # besides vgplib, and what each of them needs
+NEEDED = ("jupyterlab", "segno")  # besides vgplib, and what each needs; segno is for the room
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 README = f"""Vanishing gradients: a course
 
