@@ -13,6 +13,7 @@ from toc import LESSONS
 
 from tools import address
 from tools.environment import ROOT, Failure
+from vgplib.lesson.room.server import SHARED
 
 NOTEBOOKS = [page for page in LESSONS if (ROOT / page).with_suffix(".ipynb").exists()]
 SOMEWHERE = "https://github.com/Someone/course"
@@ -56,9 +57,10 @@ def test_the_published_wheel_holds_all_that_a_notebook_needs(book):
     needed = {
         file.relative_to(ROOT).as_posix()
         for pattern in ("**/*.py", "engine/atlases/*.nc", "engine/atlases/SHA256SUMS")
-        + ("lesson/frontend/dist/*", "doctor/*.json")
+        + ("lesson/frontend/dist/*", "lesson/room/pages/*", "doctor/*.json")
         for file in (ROOT / "vgplib").glob(pattern)
     }
+    needed |= {f"vgplib/lesson/frontend/src/{name}" for name in SHARED}
     needed |= {f"vgplib/quizzes/{bank.name}" for bank in (ROOT / "quizzes").glob("*.json")}
     assert needed - inside == set()
     extra = {name for name in inside - needed if "dist-info" not in name}

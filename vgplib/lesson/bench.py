@@ -12,20 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import anywidget
 import traitlets
 
 from vgplib import errors
 from vgplib.engine.experiment import Control, Experiment, Settings, Slider
 from vgplib.experiments import experiment, look
 from vgplib.lesson import banks, picture, prediction
-from vgplib.lesson.bundle import DIST, island, show, unique
+from vgplib.lesson.bundle import unique
 from vgplib.lesson.frames import frame, scale_of, table
 from vgplib.lesson.several import Several, apart, several
 from vgplib.lesson.text import plain, segments, to_html
+from vgplib.lesson.widget import Widget
 
 
-class Bench(anywidget.AnyWidget):
+class Bench(Widget):
     """An experiment on the page. Made by :func:`bench`.
 
     Each shown setting is a trait of that name (``bench.depth = 20``; ``bench.observe``,
@@ -33,14 +33,9 @@ class Bench(anywidget.AnyWidget):
     ``ipywidgets.interactive_output`` wants it.
     """
 
-    _esm = DIST / "vgp.esm.js"
-    _css = DIST / "vgp.css"
-
     kind = traitlets.Unicode("bench").tag(sync=True)
-    spec = traitlets.Dict().tag(sync=True)
     frames = traitlets.List().tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)
-    live = traitlets.Bool(True).tag(sync=True)
     frame = traitlets.Dict(None, allow_none=True).tag(sync=True)
     answers = traitlets.Dict(None, allow_none=True).tag(sync=True)
     status = traitlets.Dict({"state": "idle", "message": ""}).tag(sync=True)
@@ -117,10 +112,20 @@ class Bench(anywidget.AnyWidget):
 
         shell = get_ipython()
         self._cell = shell.get_parent() if hasattr(shell, "get_parent") else None
-        show(self, self.still(), repr(self))
+        super()._ipython_display_()
 
-    def still(self) -> str:
-        """The bench where no script runs: the question, then the picture folded away."""
+    def state(self) -> dict[str, Any]:
+        """Besides, the setting, and what a kernel would fill in."""
+        return super().state() | {
+            "frames": [],
+            "settings": self.settings,
+            "frame": None,
+            "answers": None,
+            "status": {"state": "idle", "message": ""},
+        }
+
+    def fallback(self) -> str:
+        """The question, then the picture folded away."""
         frame, spec = self._frame_now(), self.spec
         shown = ", ".join(
             f"{plain(control.label)}: {control.show(self.settings[control.name])}"
@@ -141,21 +146,10 @@ class Bench(anywidget.AnyWidget):
                 f"{to_html(guess['question'])}</p>{f'<ul>{options}</ul>' if options else ''}"
                 f'<details class="vgp-shown"><summary>Show the chart</summary>{chart}</details>'
             )
-        fallback = (
+        return (
             f'<figure class="vgp-fallback"><p class="vgp-title">{html.escape(title)}</p>'
             f"{chart}</figure>"
         )
-        state = {
-            "kind": "bench",
-            "spec": spec,
-            "frames": [],
-            "settings": self.settings,
-            "live": False,
-            "frame": None,
-            "answers": None,
-            "status": {"state": "idle", "message": ""},
-        }
-        return island("bench", spec["id"], state, fallback)
 
 
 def _titled(spec: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ import html
 from typing import Any
 from urllib.parse import urlencode
 
-import anywidget
 import traitlets
 
 from vgplib import errors
@@ -14,7 +13,8 @@ from vgplib.experiments import experiment, readouts
 from vgplib.experiments.choosing.advice import Advice
 from vgplib.experiments.choosing.rules import ADVICE, NETWORK, paths, questions, recommend
 from vgplib.experiments.remedy_costs import of_all
-from vgplib.lesson.bundle import DIST, island, show, unique, wrapped
+from vgplib.lesson.bundle import unique, wrapped
+from vgplib.lesson.widget import Widget
 
 # The page in chapters/ whose bench has what shows that an advice helps.
 BENCHES = {
@@ -37,26 +37,17 @@ CHANGED = {
 }
 
 
-class Chooser(anywidget.AnyWidget):
+class Chooser(Widget):
     """Five questions and their answers. Made by :func:`chooser`."""
 
-    _esm = DIST / "vgp.esm.js"
-    _css = DIST / "vgp.css"
-
     kind = traitlets.Unicode("chooser").tag(sync=True)
-    spec = traitlets.Dict().tag(sync=True)
-    live = traitlets.Bool(True).tag(sync=True)
 
     def __repr__(self) -> str:
         return wrapped(_words(self.spec))
 
-    def _ipython_display_(self) -> None:
-        show(self, self.still(), repr(self))
-
-    def still(self) -> str:
-        """All answers as HTML, for places without a kernel or a script."""
-        state = {"kind": "chooser", "spec": self.spec, "live": False}
-        return island("chooser", self.spec["id"], state, _fallback(self.spec))
+    def fallback(self) -> str:
+        """All answers as HTML."""
+        return _fallback(self.spec)
 
 
 def chooser(**answers: str) -> Chooser:

@@ -12,7 +12,6 @@ import re
 from string import ascii_uppercase
 from typing import Any
 
-import anywidget
 import traitlets
 
 from vgplib import errors
@@ -21,24 +20,20 @@ from vgplib.experiments import diagnoses, experiment, readouts
 from vgplib.experiments.patients import PATIENTS, TREATMENTS
 from vgplib.lesson import banks
 from vgplib.lesson.bench import spec_of, table
-from vgplib.lesson.bundle import DIST, island, show, unique
+from vgplib.lesson.bundle import unique
 from vgplib.lesson.text import plain, segments, to_html
+from vgplib.lesson.widget import Widget
 
 _NAME = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _HEADS = ("patient", "loss", "right, training and test", "signal, first / last")
 _HEADS += ("units: worst layer", "updates: slowest to fastest")
 
 
-class Clinic(anywidget.AnyWidget):
+class Clinic(Widget):
     """The twelve patients on the page. Made by :func:`clinic`."""
 
-    _esm = DIST / "vgp.esm.js"
-    _css = DIST / "vgp.css"
-
     kind = traitlets.Unicode("clinic").tag(sync=True)
-    spec = traitlets.Dict().tag(sync=True)
     frames = traitlets.List().tag(sync=True)
-    live = traitlets.Bool(True).tag(sync=True)
 
     def __init__(self, spec: dict[str, Any]) -> None:
         super().__init__(spec=spec)
@@ -58,13 +53,13 @@ class Clinic(anywidget.AnyWidget):
             lines.append(f"- {letter}: {'; '.join(said)}")
         return "\n".join(lines)
 
-    def _ipython_display_(self) -> None:
-        show(self, self.still(), repr(self))
+    def state(self) -> dict[str, Any]:
+        """Besides, the tables, which the book fills in."""
+        return super().state() | {"frames": []}
 
-    def still(self) -> str:
-        """The clinic as HTML, for places without a kernel."""
-        state = {"kind": "clinic", "spec": self.spec, "frames": [], "live": False}
-        return island("clinic", self.spec["id"], state, _fallback(self.spec))
+    def fallback(self) -> str:
+        """The patients and what ails them, as HTML."""
+        return _fallback(self.spec)
 
 
 def clinic(*, number: str | None = None, seed: int | str | None = None) -> Clinic:

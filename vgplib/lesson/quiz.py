@@ -6,23 +6,18 @@ import html
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from vgplib.lesson import banks, schema
-from vgplib.lesson.bundle import DIST, island, show, unique
+from vgplib.lesson.bundle import unique
 from vgplib.lesson.text import plain, segments, to_html
+from vgplib.lesson.widget import Widget
 
 
-class Quiz(anywidget.AnyWidget):
+class Quiz(Widget):
     """The questions of one chapter. Made by :func:`quiz`."""
 
-    _esm = DIST / "vgp.esm.js"
-    _css = DIST / "vgp.css"
-
     kind = traitlets.Unicode("quiz").tag(sync=True)
-    spec = traitlets.Dict().tag(sync=True)
-    live = traitlets.Bool(True).tag(sync=True)
 
     def __init__(self, spec: dict[str, Any], words: str) -> None:
         super().__init__(spec=spec)
@@ -31,13 +26,9 @@ class Quiz(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return self._words
 
-    def _ipython_display_(self) -> None:
-        show(self, self.still(), repr(self))
-
-    def still(self) -> str:
-        """The quiz as HTML, for places without a kernel."""
-        state = {"kind": "quiz", "spec": self.spec, "live": False}
-        return island("quiz", self.spec["id"], state, _fallback(self.spec))
+    def fallback(self) -> str:
+        """The questions as HTML."""
+        return _fallback(self.spec)
 
 
 def quiz(chapter: str, folder: str | Path | None = None) -> Quiz:

@@ -7,12 +7,12 @@ import posixpath
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from vgplib.lesson import banks
-from vgplib.lesson.bundle import DIST, island, show, unique, wrapped
+from vgplib.lesson.bundle import unique, wrapped
 from vgplib.lesson.quiz import as_state
+from vgplib.lesson.widget import Widget
 
 WORDS = (
     "Questions of the chapters' quizzes that you answered wrong come here, to be answered once "
@@ -20,27 +20,17 @@ WORDS = (
 )
 
 
-class Repeat(anywidget.AnyWidget):
+class Repeat(Widget):
     """The questions that a reader missed. Made by :func:`repeat`."""
 
-    _esm = DIST / "vgp.esm.js"
-    _css = DIST / "vgp.css"
-
     kind = traitlets.Unicode("repeat").tag(sync=True)
-    spec = traitlets.Dict().tag(sync=True)
-    live = traitlets.Bool(True).tag(sync=True)
 
     def __repr__(self) -> str:
         return wrapped(WORDS)
 
-    def _ipython_display_(self) -> None:
-        show(self, self.still(), repr(self))
-
-    def still(self) -> str:
-        """The same as HTML, for places without a kernel."""
-        state = {"kind": "repeat", "spec": self.spec, "live": False}
-        fallback = f'<section class="vgp-fallback"><p>{WORDS}</p></section>'
-        return island("repeat", self.spec["id"], state, fallback)
+    def fallback(self) -> str:
+        """What comes here, as HTML."""
+        return f'<section class="vgp-fallback"><p>{WORDS}</p></section>'
 
 
 def repeat(chapters: str) -> Repeat:
