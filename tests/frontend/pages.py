@@ -7,6 +7,8 @@ import itertools
 import json
 from pathlib import Path
 
+from playwright.sync_api import Page
+
 LESSON = Path(__file__).parents[2] / "vgplib" / "lesson"
 DIST = LESSON / "frontend" / "dist"
 BOOK_STYLE = (LESSON / "static" / "book.css").as_uri()
@@ -354,3 +356,14 @@ def page(*parts: str) -> str:
         "padding:0 12px}html[data-theme=dark] body{background:#10151b;color:#e6eaf0}</style>"
         f"</head><body><main>{''.join(parts)}</main></body></html>"
     )
+
+
+def box(page: Page, selector: str) -> dict[str, float]:
+    """Where the first such element is, at one moment: a chart is drawn anew until it fits."""
+    return page.wait_for_function(_BOX, arg=selector).json_value()
+
+
+_BOX = """(selector) => {
+  const box = document.querySelector(selector)?.getBoundingClientRect();
+  return box?.height ? box.toJSON() : null;
+}"""

@@ -102,17 +102,17 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(show):
     page = show(*states)
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
-    chart = page.locator("#error-signal .vgp-plot")
+    chart = pages.box(page, "#error-signal .vgp-plot")
     controls = page.locator("#error-signal .vgp-controls").bounding_box()
-    assert chart.bounding_box()["y"] > controls["y"] + controls["height"]
+    assert chart["y"] > controls["y"] + controls["height"]
 
 
 def test_the_chart_follows_the_width_of_its_place(show):
     page = show(pages.bench())
-    wide = page.locator(".vgp-plot").bounding_box()["width"]
+    wide = pages.box(page, ".vgp-plot")["width"]
     page.set_viewport_size(PHONE)
     page.wait_for_function("document.querySelector('.vgp-plot').getAttribute('width') < 360")
-    assert page.locator(".vgp-plot").bounding_box()["width"] < wide
+    assert pages.box(page, ".vgp-plot")["width"] < wide
 
 
 def test_a_second_bench_is_left_alone(show):
@@ -243,7 +243,7 @@ def test_from_the_first_control_to_the_verdict_it_fits_a_laptop_and_the_guess_a_
     top = page.locator(".vgp-control").first.bounding_box()["y"]
     verdict = page.locator(".vgp-figures").bounding_box()
     assert verdict["y"] + verdict["height"] - top <= 620
-    chart = page.locator(".vgp-plot").bounding_box()
+    chart = pages.box(page, ".vgp-plot")
     assert chart["x"] > verdict["x"] + verdict["width"]  # beside it
     assert page.locator(".vgp-guess").bounding_box()["height"] < 44
 
@@ -287,7 +287,7 @@ def test_a_link_restores_its_setting_and_reveals(show):
     page = show(pages.bench("other"), pages.bench("more"), state, hash=hash)
     assert "tanh, 20 layers, Weight scale 2.00" in label(page)
     assert page.locator("#error-signal .vgp-plot").is_visible()
-    assert page.locator("#error-signal .vgp-plot").bounding_box()["y"] < 900
+    assert pages.box(page, "#error-signal .vgp-plot")["y"] < 900
     assert "sigmoid, 30 layers" in label(page, "other")
 
 

@@ -182,7 +182,7 @@ def test_bars_rise_and_fall_from_a_zero_line_and_carry_their_values(show):
         assert text in texts
     zero = page.locator(".vgp-zero").evaluate("(e) => e.getBBox().y")
     bars = [b.bounding_box() for b in page.locator(".vgp-plot .vgp-bar").all()]
-    top = page.locator(".vgp-plot").bounding_box()["y"]
+    top = pages.box(page, ".vgp-plot")["y"]
     assert bars[0]["y"] + bars[0]["height"] - top - zero < 1.5
     assert abs(bars[4]["y"] - top - zero) < 1.5
     assert bars[4]["height"] > 20

@@ -6,7 +6,6 @@ import json
 
 import pages
 import pytest
-from playwright.sync_api import expect
 
 
 def assert_hidden(page):
@@ -181,10 +180,9 @@ def test_after_the_guess_the_chart_is_in_view(show, size):
     page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
     page.get_by_role("radio", name="it halves").check()
     page.keyboard.press("Enter")
-    expect(page.locator(".vgp-plot")).to_be_visible()
-    chart = page.locator(".vgp-plot").bounding_box()
-    assert chart["y"] >= 0
-    assert chart["y"] + chart["height"] <= size[1]
+    chart = pages.box(page, ".vgp-plot")
+    assert chart["top"] >= 0
+    assert chart["bottom"] <= size[1]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -231,7 +231,7 @@ def test_the_pointer_reads_the_value_that_it_is_over(present):
     page.wait_for_timeout(300)
     lines = slide(page).locator(".vgp-plot text")
     tick = lines.get_by_text("20", exact=True).bounding_box()
-    chart = slide(page).locator(".vgp-plot").bounding_box()
+    chart = pages.box(page, ".present .vgp-plot")
     page.mouse.move(tick["x"] + tick["width"] / 2, chart["y"] + chart["height"] / 2)
     expect(slide(page).locator(".vgp-tip strong")).to_have_text("layers back from the loss: 20")
 
