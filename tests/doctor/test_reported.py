@@ -311,3 +311,27 @@ def test_what_cannot_be_measured_is_said_in_a_sentence(ask):
     other = torch.optim.SGD(nn.Linear(2, 2).parameters(), 0.1)
     with pytest.raises(ValueError, match="optimizer holds none of the model's parameters"):
         ask(model, lambda m: m(x).mean(), optimizer=other)
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.LeakyReLU, nn.Tanh])
+def test_a_second_derivative_needs_an_activation_that_bends(activation):
+    """A beam under a load: u'' = cos(2x), held at one end."""
+    model, x = net(1, 24, 24, 1, activation=activation), torch.linspace(-1, 1, 40)[:, None]
+
+    def loss(m):
+        at = x.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(m(at).sum(), at, create_graph=True)
+        (bend,) = torch.autograd.grad(slope.sum(), at, create_graph=True, allow_unused=True)
+        bend = torch.zeros_like(at) if bend is None else bend
+        return (bend - torch.cos(2 * at)).square().mean() + m(torch.zeros(1, 1)).square().mean()
+
+    diagnosis = vgp.examine(model, loss)
+    if activation is nn.Tanh:
+        assert diagnosis.healthy
+        return
+    finding = only(diagnosis)
+    assert (finding.condition, finding.cause) == ("zero_gradient", "activation without curvature")
+    assert finding.remedies[0].key == "to_tanh"
+    model, loss, _ = apply(finding.remedies[0].code, model, loss, None)
+    loss(model).backward()
+    assert all(model.get_parameter(name).grad.any() for name in finding.where)

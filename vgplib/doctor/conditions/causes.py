@@ -36,6 +36,7 @@ CAUSES: tuple[str, ...] = (
     "axis of size 1",
     "factor of 0",
     "clamped loss",
+    "activation without curvature",
     "activation after the read-out",
     "singular derivative",
     "operation out of its range",

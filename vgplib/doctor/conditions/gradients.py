@@ -10,6 +10,9 @@ from vgplib.doctor.conditions.indicators import count
 from vgplib.doctor.evidence.gather import Evidence
 from vgplib.doctor.evidence.passes import Pass
 
+# Activations made of straight lines: their second derivative is 0.
+_STRAIGHT = {"", "relu", "leaky_relu", "prelu", "rrelu", "relu6", "hardtanh", "threshold"}
+
 
 def _no_gradient(evidence: Evidence, threshold: float) -> Finding | None:
     """Wanted parameters without a gradient."""
@@ -148,7 +151,11 @@ def _zero_gradient(evidence: Evidence, threshold: float) -> Finding | None:
         # Most others are zero by symmetry: biases before a normalisation, keys' biases, scales.
         return _stuck(evidence)
     share = len(weights) / sum(p.tensor.dim() > 1 for p in first.parameters)
-    cause = _why_zero(first) or evidence.zeroing
+    cause = _why_zero(first)
+    shapes = {layer.activation for layer in first.matrices[:-1]}
+    if not cause and evidence.takes_gradients and shapes <= _STRAIGHT:
+        cause = "activation without curvature"
+    cause = cause or evidence.zeroing
     numbers = {"weights with gradient 0": float(len(weights)), "of all weights": share}
     severity = "critical" if share > 0.5 else "serious"
     return ZERO_GRADIENT.finding(severity, tuple(zero), cause, numbers)
@@ -224,6 +231,7 @@ ZERO_GRADIENT = Condition(
     remedies={
         "non-differentiable operation": "straight_through connect",
         "input scale": "input_scale reinitialise",
+        "activation without curvature": "to_tanh",
         "clamped loss": "unclamp",
         "axis of size 1": "wider_axis",
         "factor of 0": "find_zero",

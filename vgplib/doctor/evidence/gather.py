@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vgplib.doctor.copies import Snapshot
 from vgplib.doctor.evidence.first_nonfinite import Broken, first_broken
-from vgplib.doctor.evidence.graph import why_zero
+from vgplib.doctor.evidence.graph import takes_gradients, why_zero
 from vgplib.doctor.evidence.passes import Pass, run_pass
 from vgplib.doctor.evidence.perturbations import ablated, matters, stuck
 from vgplib.doctor.evidence.trial import Trial, changed_nothing, train, untrained_loss, went_up
@@ -46,6 +46,7 @@ class Evidence:
         stuck: Parameters on their own, such as a single scale, whose gradient is 0 in both passes
             although the loss would change if they were moved far enough.
         zeroing: What in the graph makes gradients exactly 0, as a cause, or "".
+        takes_gradients: Whether the loss, where something gets a gradient of 0, takes one itself.
         ablated: The loss with the output of one layer next to 0, and at nine tenths, by name: for
             layers that are mostly saturated and that no other layer works on, such as read-outs.
         stochastic: Parameters that got a gradient in another pass and not in the first, as where
@@ -70,6 +71,7 @@ class Evidence:
     later: Pass | None = None
     stuck: tuple[str, ...] = ()
     zeroing: str = ""
+    takes_gradients: bool = False
     ablated: dict[str, tuple[float, float]] = field(default_factory=dict)
     stochastic: frozenset[str] = frozenset()
     matters: bool = False
@@ -171,7 +173,9 @@ def _run_passes(found: Evidence) -> None:
             states = found.first.states.items()
             zero = [name for name, s in states if s == "zero" == found.later.states[name]]
             found.stuck = stuck(model, loss, zero)
-            found.zeroing = why_zero(model, loss) if zero else ""
+            if zero:
+                found.zeroing = why_zero(model, loss)
+                found.takes_gradients = takes_gradients(model, loss)
 
 
 def _flat_ends(seen: Pass, model: nn.Module) -> set[str]:

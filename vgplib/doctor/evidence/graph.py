@@ -55,6 +55,25 @@ def _is_parameter(node: Any) -> bool:
     return True
 
 
+def takes_gradients(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> bool:
+    """Whether a loss asks for a gradient itself, as that of a differential equation does."""
+    asked = False
+    plain = torch.autograd.grad
+
+    def noticed(*args: Any, **kwargs: Any) -> Any:
+        nonlocal asked
+        asked = True
+        return plain(*args, **kwargs)
+
+    with left_as_they_were(list(model.modules())), torch.enable_grad():
+        torch.autograd.grad = noticed
+        try:
+            loss(model)
+        finally:
+            torch.autograd.grad = plain
+    return asked
+
+
 def why_zero(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> str:
     """What in the graph makes gradients exactly 0: the cause, or "" where nothing shows."""
     with left_as_they_were(list(model.modules())), torch.enable_grad():
