@@ -159,7 +159,7 @@ def notebook(path: Path, found: list[Task], *, solved: bool) -> Any:
         solved: Whether it's the instructor's.
     """
     chapter = nbformat.read(path, as_version=4).cells
-    title = chapter[0].source.partition("\n")[0]
+    title = next(c for c in chapter if c.cell_type == "markdown").source.partition("\n")[0]
     start = next(c for c in chapter if c.cell_type == "code" and IMPORT in c.source)
     about = INSTRUCTOR if solved else STUDENT
     more = ", solved" if solved else ""

@@ -129,6 +129,7 @@ class Hub:
         question = self.votes.question
         return self._to_all() | {
             "tally": self.votes.tally() if self.votes.shown else None,
+            "id": question and question.id,
             "joined": len(self._seats),
             "voted": self.votes.count,
             "marked": question is not None and question.answer is not None,

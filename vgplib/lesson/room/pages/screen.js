@@ -8,18 +8,20 @@ const UNKNOWN = "This browser may not lead the room: open the address in the ter
 let round = -1;
 
 const send = connect("/screen", () => UNKNOWN, (state) => {
-  if (state.list) offer(state.list);
+  if (state.list) offer(state.list, state.id);
   const { asked, joined, voted, open, shown } = state;
   say("joined", joined === 0 ? "Nobody has joined yet." : `${joined} ${joined === 1 ? "has" : "have"} joined.`);
   say("voted", asked ? `${voted} of ${Math.max(joined, voted)} have voted.${open ? "" : " The vote is closed."}` : "");
   if (state.round !== round) ask(state);
   part("options").hidden = Boolean(shown);
   drawVotes(state);
-  say("measured", shown && !asked.options.length ? "What was measured, the chapter tells." : "");
+  say("measured", shown && !asked.options.length ? "The measured number is in the chapter." : "");
   say("told", shown && !open ? told(state.tally) : "");
   allow("close", open);
   allow("show", asked);
-  allow("again", asked);
+  // What was said is not lost to a slip.
+  allow("again", asked && voted && (shown || !open));
+  allow("ask", !open || !voted);
   allow("answer", state.marked && shown !== "answer");
   part("show").textContent = shown ? "Hide the votes" : "Show the votes";
   orders.show.what = shown ? "" : "votes";
@@ -55,18 +57,19 @@ function told(tally) {
 }
 
 /** The questions, by chapter. */
-function offer(list) {
+function offer(list, chosen) {
   const chapters = [...new Set(list.map(({ chapter }) => chapter))];
   const groups = chapters.map((label) => {
     const inside = list.filter(({ chapter }) => chapter === label);
     return h("optgroup", { label }, inside.map(({ id, text }) => h("option", { value: id }, text)));
   });
   part("list").replaceChildren(...groups);
+  if (chosen) part("list").value = chosen;
 }
 
 part("controls").addEventListener("submit", (event) => {
   event.preventDefault();
-  send({ do: "ask", id: part("list").value });
+  if (part("ask").getAttribute("aria-disabled") !== "true") send({ do: "ask", id: part("list").value });
 });
 say("address", location.host);
 part("code").alt = `QR code of http://${location.host}/join`;

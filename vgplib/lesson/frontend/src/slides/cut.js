@@ -94,7 +94,7 @@ export function cut(chapter, slides) {
       else if (!block.matches(NOTHING)) {
         prepare(block, place !== WHOLE);
         for (const part of halves(block)) add(part, text);
-        if (block.matches(".vgp-solution")) block.before(step());
+        if (block.matches("details")) block.before(step());
       }
     }
   }
@@ -114,7 +114,10 @@ export function cut(chapter, slides) {
     // reveal.js would take it for a slide.
     for (const still of part.querySelectorAll("section"))
       still.replaceWith(h("div", { class: still.className }, ...still.childNodes));
-    alone("live", step(), part);
+    const { number } = JSON.parse(part.querySelector(".vgp-state")?.textContent ?? "{}").spec ?? {};
+    const made = slide("live", step(), part);
+    if (number) made.querySelector("h1, h2")?.append(" ", h("small", {}, number));
+    open = null;
   }
 
   walk(chapter);

@@ -6,7 +6,7 @@ const WORTH = 40; // characters that are worth folding away
 
 /**
  * Show the first sentences of a paragraph, and keep the others for whoever asks: a room listens, and
- * reads little.
+ * reads little. What is asked is shown, and so is all before it.
  *
  * @param {Element} paragraph
  */
@@ -15,7 +15,7 @@ export function shorten(paragraph) {
   let end = 0;
   for (const { index, segment } of new Intl.Segmenter("en", { granularity: "sentence" }).segment(text)) {
     end = index + segment.length;
-    if (end >= LEAD) break;
+    if (end >= LEAD && !text.slice(end).includes("?")) break;
   }
   if (text.length - end < WORTH) return;
   const walker = document.createTreeWalker(paragraph, NodeFilter.SHOW_TEXT);

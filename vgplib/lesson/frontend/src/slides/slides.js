@@ -21,6 +21,7 @@ const PARTS = {
 /** @type {[number, number]} */
 const WHOLE = [1.8, 1];
 const FRAMES = 20; // in which they do
+const nothing = () => {};
 const SCROLL = 120; // pixels of a slide that is longer than the screen
 
 /** Cut the page into slides, before anything on it comes alive. */
@@ -53,7 +54,9 @@ export async function show() {
     slideNumber: "c/t",
     transition: "none",
     keyboardCondition: decides,
-    keyboard: { 27: leave, 87: whole }, // Escape, W
+    keyboard: { 27: leave, 87: whole, 86: nothing, 191: nothing }, // Escape, W, V, ?
+    pause: false, // a black screen whose keys nobody knows
+    jumpToSlide: false,
   });
   const button = (/** @type {string} */ name, /** @type {() => void} */ onclick) =>
     h("button", { type: "button", onclick }, name);
