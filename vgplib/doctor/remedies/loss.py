@@ -63,8 +63,8 @@ def wider_axis(case: Case) -> str:
     """Find the axis of size 1: always by hand."""
     raise NotApplicable(
         "only you can know which axis was meant",
-        "# A softmax over one logit is always 1, a layer norm over one unit always its bias.\n"
         "# For two classes and one logit: loss = F.binary_cross_entropy_with_logits(model(x), y).\n"
+        "# A softmax over one logit is always 1, a layer norm over one unit always its bias.\n"
         "# Else look for softmax(dim), LayerNorm and x - x.mean(dim) where that axis has size 1.",
     )
 

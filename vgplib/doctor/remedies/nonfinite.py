@@ -52,7 +52,7 @@ class AwayFromZero(TorchFunctionMode):
 
 @treatment(
     "keep rows from being masked out whole",
-    "A softmax over nothing divides 0 by 0; a row that nothing reads may be of any numbers.",
+    "A softmax over nothing divides 0 by 0. Let such a row see one place: nobody reads it anyway.",
 )
 def guard_rows(case: Case) -> str:
     """Unmask what is masked out whole."""

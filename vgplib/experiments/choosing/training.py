@@ -89,7 +89,7 @@ TRAINING: dict[str, Advice] = {
     "keep": Advice(
         "Leave it as it is, and note how it looks while it's well",
         "nothing",
-        "No remedy is better than none where nothing is wrong, and most cost time or memory. What "
+        "Nothing is wrong, so there's nothing to mend, and most remedies cost time or memory. What "
         "healthy looks like is worth knowing on the day it breaks.",
         "Every tenth step will do.",
         f"{IMPORTS}import vgplib as vgp\n\n# Yours in place of these:\n"
