@@ -19,13 +19,21 @@ from vgplib.lesson.room.__main__ import main
 ROOT = Path(__file__).parents[2]
 
 
+# Ctrl+C is ignored in what a script starts in the background, as these tests may be.
+START = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("vgplib.lesson.room", run_name="__main__", alter_sys=True)
+"""
+
+
 @contextlib.contextmanager
 def command(folder, *arguments):
     """The command in a folder of its own: the process, and the lines it said."""
     environment = os.environ | {"HOME": str(folder), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
     process = subprocess.Popen(
-        [sys.executable, "-m", "vgplib.lesson.room", "--address", "127.0.0.1", *arguments],
+        [sys.executable, "-c", START, "--address", "127.0.0.1", *arguments],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
