@@ -20,7 +20,7 @@ from vgplib.doctor.conditions.condition import (
 from vgplib.doctor.conditions.indicators import DEPTH, decades
 from vgplib.doctor.evidence.gather import Evidence
 from vgplib.doctor.evidence.passes import Pass
-from vgplib.doctor.evidence.signal_profile import forward_change, known, places
+from vgplib.doctor.evidence.signal_profile import Place, forward_change, known, places
 
 _LOOKS_AT = "RMS of the outputs of the last hidden layers over that of the first"
 _SOURCE = "He et al. 2015, on the variance of activations"
@@ -31,9 +31,7 @@ def _vanishing(evidence: Evidence, threshold: float) -> Finding | None:
     seen = evidence.as_it_came
     if seen is None:
         return None
-    change = forward_change(seen)
-    found = [p for p in places(seen)[:-1] if p.kind != "embedding"]
-    largest = max((p.rms for p in found), default=math.nan)
+    change, found, largest = _sizes(seen)
     if not (change < threshold and found[-1].rms < 0.03 or 0 < largest < 0.1 * threshold):
         return None
     small_input = _input_size(seen) < threshold
@@ -47,9 +45,7 @@ def _exploding(evidence: Evidence, threshold: float) -> Finding | None:
     seen = evidence.as_it_came
     if seen is None:
         return None
-    change = forward_change(seen)
-    found = [p for p in places(seen)[:-1] if p.kind != "embedding"]
-    largest = max((p.rms for p in found), default=math.nan)
+    change, found, largest = _sizes(seen)
     if not (change > threshold or largest > 1e3 * threshold):
         return None
     skips = evidence.adds >= max(2, len(found) / 4)
@@ -62,6 +58,12 @@ def _exploding(evidence: Evidence, threshold: float) -> Finding | None:
         cause = "initialisation too large" if large else "scale in the forward pass"
     numbers = {"activations, last over first": change, "largest RMS": largest}
     return FORWARD_EXPLODING.finding("serious", (found[-1].name,), cause, known(numbers))
+
+
+def _sizes(seen: Pass) -> tuple[float, list[Place], float]:
+    """How activations change from the first hidden layers to the last; those; the largest RMS."""
+    found = [p for p in places(seen)[:-1] if p.kind != "embedding"]
+    return forward_change(seen), found, max((p.rms for p in found), default=math.nan)
 
 
 def _input_size(seen: Pass) -> float:

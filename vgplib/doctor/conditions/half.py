@@ -40,7 +40,7 @@ def _overflow(evidence: Evidence, threshold: float) -> Finding | None:
 def _underflow(evidence: Evidence, threshold: float) -> Finding | None:
     """Gradients that float16 rounds to zero."""
     first, scaled = evidence.first, evidence.rescaled
-    if first is None or scaled is None or scaled.data.attrs["first_non_finite"]:
+    if first is None or scaled is None or not scaled.is_finite:
         return None
     lost = first.zeros - scaled.zeros
     if lost < threshold:

@@ -15,7 +15,7 @@ _EXPONENTIALS = ("exp", "exp2", "expm1", "sinh", "cosh")
 def _nan(evidence: Evidence, threshold: float) -> Finding | None:
     """The first place that is not finite."""
     first = evidence.first
-    if first is None or not first.data.attrs["first_non_finite"]:
+    if first is None or first.is_finite:
         return None
     told = first.data.attrs["first_non_finite"]
     place, _, name = told.partition(" of ") if " of " in told else told.partition(" at ")

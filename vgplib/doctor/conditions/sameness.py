@@ -26,7 +26,7 @@ from vgplib.doctor.evidence.parts import parts, readout
 def _symmetry(evidence: Evidence, threshold: float) -> Finding | None:
     """Units that are copies, with equal gradients, and stay so."""
     first, later = evidence.first, evidence.later
-    if first is None or later is None or first.data.attrs["first_non_finite"]:
+    if first is None or later is None or not first.is_finite:
         return None
     sick = [
         name
@@ -44,7 +44,7 @@ def _symmetry(evidence: Evidence, threshold: float) -> Finding | None:
 def _rank_collapse(evidence: Evidence, threshold: float) -> Finding | None:
     """Samples, or tokens, that have become one vector."""
     seen = evidence.later
-    if seen is None or evidence.as_it_came is None or seen.data.attrs["first_non_finite"]:
+    if seen is None or evidence.as_it_came is None or not seen.is_finite:
         return None
     rows = [(layer, seen.statistics.layers[layer]) for layer in seen.matrices]
     for what in ("apart", "tokens_apart"):

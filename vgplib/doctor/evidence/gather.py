@@ -96,7 +96,7 @@ class Evidence:
         None where there is none of finite numbers.
         """
         for seen in (self.rescaled, self.later, self.first):
-            if seen is not None and not seen.data.attrs["first_non_finite"]:
+            if seen is not None and seen.is_finite:
                 return seen
         return None
 
@@ -104,7 +104,7 @@ class Evidence:
     def as_it_came(self) -> Pass | None:
         """The first pass, or None where it is not one of finite numbers."""
         seen = self.first
-        return None if seen is None or seen.data.attrs["first_non_finite"] else seen
+        return seen if seen is not None and seen.is_finite else None
 
     @property
     def _optimized(self) -> frozenset[str] | None:
@@ -120,7 +120,7 @@ def gather(snapshot: Snapshot) -> Evidence:
     found = Evidence(snapshot)
     _run_passes(found)
     first = found.first
-    if first is not None and not first.data.attrs["first_non_finite"] and snapshot.optimizer:
+    if first is not None and first.is_finite and snapshot.optimizer:
         with uncheckpointed():
             _try_steps(found)
         learning = [name for name, state in first.states.items() if state == "ok"]
@@ -155,7 +155,7 @@ def _run_passes(found: Evidence) -> None:
         found.first.states.update(dict.fromkeys(unreached, "none (unused or detached)"))
         found.later = found.first
         half = any(y.dtype == torch.float16 for y in found.first.statistics.layers.values())
-        broken = bool(found.first.data.attrs["first_non_finite"])
+        broken = not found.first.is_finite
         if half or broken:
             with left_as_they_were(list(model.modules())):
                 found.broken, found.overflow = first_broken(model, loss)
@@ -259,7 +259,7 @@ def _rescaled(model: nn.Module, loss: Callable) -> Pass | None:
     """A pass with the loss times the largest power of two for which all stays in float16."""
     for power in range(24, 0, -3):
         seen = run_pass(model, lambda model, factor=2.0**power: loss(model).float() * factor)[0]
-        if not seen.data.attrs["first_non_finite"]:
+        if seen.is_finite:
             return seen
     return None
 

@@ -42,6 +42,11 @@ class Pass:
     zeros: float
 
     @property
+    def is_finite(self) -> bool:
+        """Whether no Inf or NaN was met."""
+        return not self.data.attrs["first_non_finite"]
+
+    @property
     def matrices(self) -> list[Layer]:
         """The layers that multiply by a matrix of weights."""
         return [layer for layer in self.layers if layer.kind in MATRICES]

@@ -13,6 +13,7 @@ from torch import nn
 
 from vgplib.doctor.evidence.parts import MATRICES, Part, parts, readout
 
+IMPORTS = "import torch\nfrom torch import nn\n"  # that code to paste begins with
 _WIDTH = 88  # of a line of code
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from vgplib.doctor.remedies.case import Case, NotApplicable, replaced
+from vgplib.doctor.remedies.case import IMPORTS, Case, NotApplicable, replaced
 from vgplib.doctor.remedies.treatment import treatment
 
-_NN_IMPORT = "import torch\nfrom torch import nn\n"
 _MODE_IMPORT = "import torch\nfrom torch.overrides import TorchFunctionMode\n"
 
 
@@ -49,7 +48,7 @@ def loss_choice(case: Case) -> str:
     end = replaced(last[-1:], "nn.Identity()") if last else "# ... and without it in forward()."
     raise NotApplicable(
         "which loss is right is not for the doctor to say",
-        f"{_NN_IMPORT}\n# Leave out the last sigmoid (softmax) ...\n{end}\n"
+        f"{IMPORTS}\n# Leave out the last sigmoid (softmax) ...\n{end}\n"
         "# ... and let the loss apply it: criterion(model(x), y); for softmax, CrossEntropyLoss.\n"
         "criterion = nn.BCEWithLogitsLoss()",
     )

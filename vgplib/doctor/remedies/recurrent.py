@@ -5,10 +5,9 @@ from __future__ import annotations
 from torch import nn
 
 from vgplib.doctor.evidence.parts import MATRICES
-from vgplib.doctor.remedies.case import HAND_OVER, REPLACE, Case, NotApplicable, loop
+from vgplib.doctor.remedies.case import HAND_OVER, IMPORTS, REPLACE, Case, NotApplicable, loop
 from vgplib.doctor.remedies.treatment import treatment
 
-_IMPORTS = "import torch\nfrom torch import nn\n"
 _LOOP = 3  # runs from which on a square matrix counts as one in a loop through time
 
 
@@ -36,7 +35,7 @@ def recurrent_orthogonal(case: Case) -> str:
         code.append(loop(names, "nn.init.orthogonal_(model.get_parameter(name))"))
     if not code:
         raise NotApplicable("the model has no recurrent layer")
-    return "\n".join([_IMPORTS, *code])
+    return "\n".join([IMPORTS, *code])
 
 
 @treatment(
@@ -48,7 +47,7 @@ def forget_bias(case: Case) -> str:
     names = _gated(case)
     return "\n".join(
         [
-            _IMPORTS,
+            IMPORTS,
             loop(
                 names,
                 "layer = model.get_submodule(name)",
@@ -73,7 +72,7 @@ def chrono_bias(case: Case) -> str:
     steps = seen if seen > 2 else 100  # it was not seen to run: a guess to be mended
     return "\n".join(
         [
-            _IMPORTS,
+            IMPORTS,
             f"steps = {steps}  # the longest that is to be remembered",
             loop(
                 names,
@@ -101,7 +100,7 @@ def gru(case: Case) -> str:
     names = _plain_recurrent(case)
     return "\n".join(
         [
-            _IMPORTS,
+            IMPORTS,
             "new = []",
             loop(
                 names,
@@ -139,7 +138,7 @@ def irnn(case: Case) -> str:
         raise NotApplicable("no nn.RNN in the model")
     return "\n".join(
         [
-            _IMPORTS,
+            IMPORTS,
             loop(
                 names,
                 "layer = model.get_submodule(name)",

@@ -8,11 +8,18 @@ from dataclasses import replace
 from torch import nn
 
 from vgplib.doctor.evidence.parts import MATRICES, Part, activation_name
-from vgplib.doctor.remedies.case import HAND_OVER, REPLACE, Case, NotApplicable, loop, replaced
+from vgplib.doctor.remedies.case import (
+    HAND_OVER,
+    IMPORTS,
+    REPLACE,
+    Case,
+    NotApplicable,
+    loop,
+    replaced,
+)
 from vgplib.doctor.remedies.treatment import treatment
 from vgplib.doctor.remedies.weights import by_role
 
-_IMPORTS = "import torch\nfrom torch import nn\n"
 _FLAT = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "logsigmoid", "relu6", "clamp")
 _RELUS = ("relu", "relu6")
 _MODULES = {"tanh": "nn.Tanh()", "relu": "nn.ReLU()", "leaky_relu": "nn.LeakyReLU(0.1)"}
@@ -132,7 +139,7 @@ def _insert(case: Case, chosen: list[Part], norms: dict[int, str]) -> str:
         )
         for call, names in groups.items()
     ]
-    return "\n".join([_IMPORTS, "new = []", *code, HAND_OVER])
+    return "\n".join([IMPORTS, "new = []", *code, HAND_OVER])
 
 
 _SKIP = '''class Skip(nn.Module):
@@ -162,7 +169,7 @@ def skips(case: Case) -> str:
             "no hidden layer in an nn.Sequential has as many inputs as outputs",
             "# In forward(), where shapes allow, write x = x + block(x) in place of x = block(x).",
         )
-    code = [_IMPORTS, _SKIP]
+    code = [IMPORTS, _SKIP]
     whole = [group[0] for group in groups if len(group) == 1]
     if whole:
         code.append(replaced(whole, "Skip(model.get_submodule(name))"))
@@ -230,7 +237,7 @@ def drop_last_activation(case: Case) -> str:
             "the activation is called in forward(), not held as a module",
             f"# In forward(), leave out {last.activation} behind the last layer.",
         )
-    return _IMPORTS + "\n" + replaced([last.activation_module], "nn.Identity()")
+    return IMPORTS + "\n" + replaced([last.activation_module], "nn.Identity()")
 
 
 @treatment(
@@ -253,9 +260,7 @@ def scale_branches(case: Case) -> str:
             "no list of blocks was found",
             "# In forward(), write x = x + block(x) / n ** 0.5 for n blocks.",
         )
-    return "\n".join(
-        [_IMPORTS, loop(last, f"model.get_parameter(name).data /= {len(last)} ** 0.5")]
-    )
+    return "\n".join([IMPORTS, loop(last, f"model.get_parameter(name).data /= {len(last)} ** 0.5")])
 
 
 def _is_inside(part: Part, block: str) -> bool:
@@ -275,7 +280,7 @@ def pre_norm(case: Case) -> str:
         )
     return "\n".join(
         [
-            _IMPORTS,
+            IMPORTS,
             "for layer in model.modules():",
             "    if isinstance(layer, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):",
             "        layer.norm_first = True  # in a model of your own: x + f(norm(x))",

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import torch
 
 from vgplib.doctor.evidence.parts import MATRICES, Part
-from vgplib.doctor.remedies.case import Case, NotApplicable, loop
+from vgplib.doctor.remedies.case import IMPORTS, Case, NotApplicable, loop
 from vgplib.doctor.remedies.treatment import treatment
 from vgplib.measures.theory import gain
 from vgplib.networks.activations import ACTIVATIONS
 
-_IMPORTS = "import torch\nfrom torch import nn\n"
 # A finding about single layers is no reason to draw the others anew.
 _LOCAL = ("nan", "symmetry", "dead_relu", "saturation", "zero_gradient")
 _HALF = (torch.float16, torch.bfloat16)
@@ -43,7 +42,7 @@ def by_role(case: Case, chosen: Sequence[Part], orthogonal: bool = False) -> str
         code += _others(case, chosen)
     if not code:
         raise NotApplicable("there is no layer whose weights could be drawn anew")
-    return "\n".join([_IMPORTS, *code, *_biases(chosen)])
+    return "\n".join([IMPORTS, *code, *_biases(chosen)])
 
 
 @treatment(
@@ -68,7 +67,7 @@ def zero_biases(case: Case) -> str:
     names = [p.bias for p in sick or [p for p in case.parts if p.bias]]
     if not names:
         raise NotApplicable("the layers have no biases")
-    return "\n".join([_IMPORTS, loop(names, "nn.init.zeros_(model.get_parameter(name))")])
+    return "\n".join([IMPORTS, loop(names, "nn.init.zeros_(model.get_parameter(name))")])
 
 
 @treatment(
@@ -88,7 +87,7 @@ def input_scale(case: Case) -> str:
             "# Before training: x = (x - x.mean(0)) / (x.std(0) + 1e-6)",
         )
     over = "0" if first.dims == 2 and first.batch >= 8 else ""
-    return f'''{_IMPORTS}
+    return f'''{IMPORTS}
 first, seen = model.get_submodule("{first.module}"), []
 hook = first.register_forward_pre_hook(lambda module, args: seen.append(args[0].detach()))
 loss(model)
@@ -147,7 +146,7 @@ def scale_logits(case: Case) -> str:
             "query and key could not be told from other layers",
             "# In forward(): scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5",
         )
-    return "\n".join([_IMPORTS, *code])
+    return "\n".join([IMPORTS, *code])
 
 
 _SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "prelu": 0.25, "relu6": 0.0}
